@@ -1,0 +1,23 @@
+//! The language that Conclave speaks: addresses, elements, stanzas and their errors, forms, and the machines that
+//! turn the bytes of a client into stanzas.
+//!
+//! Everything here is pure. There is no socket, no clock, no random number and no thread: bytes, nonces and channel
+//! bindings come in as arguments, and what must happen next comes out as values.
+
+pub mod data_form;
+pub mod delay;
+pub mod element;
+pub mod encoded;
+pub mod jid;
+pub mod ns;
+pub mod stanza;
+pub mod stanza_error;
+pub mod timestamp;
+
+pub use data_form::{DataForm, Field, FieldKind, FormError, FormKind};
+pub use element::{Element, Node};
+pub use encoded::{Encoded, Fragment, StanzaName, StanzaWriter};
+pub use jid::{BareJid, FullJid, Jid, JidError, Nick, NickError};
+pub use stanza::{Head, Iq, IqKind, Message, MessageKind, Presence, PresenceKind, Stanza, StanzaFault};
+pub use stanza_error::{Condition, ErrorKind, StanzaError};
+pub use timestamp::Timestamp;
