@@ -1,1 +1,33 @@
-//! Being built.
+//! One room of a group-chat service (XEP-0045).
+//!
+//! `decide(room, request) -> change or refusal` has all the rules; `apply(room, entry) -> effects` has none. The log lies between
+//! them: nothing is seen before it is committed, and every replica folds the same entries to the same room.
+//!
+//! This crate does not know that there is more than one node. It has no clock, no I/O and no chance: time and secrets come in with
+//! the [`Context`], and what must be sent comes out as [`Effect`]s.
+
+pub mod affiliation;
+pub mod change;
+pub mod config;
+pub mod effect;
+mod features;
+pub mod occupant;
+pub mod refusal;
+mod render;
+pub mod request;
+pub mod role;
+pub mod room;
+pub mod seats;
+pub mod status;
+
+pub use affiliation::{Affiliate, Affiliation};
+pub use change::{Change, Entry, Origin};
+pub use config::RoomConfig;
+pub use effect::{Audience, Effect, SeatChange, View, What};
+pub use occupant::{Attachment, Occupant, Seat, Session};
+pub use refusal::Refusal;
+pub use request::{Asked, Context, Request, Service};
+pub use role::Role;
+pub use room::{Listing, Outcome, Room};
+pub use seats::Seats;
+pub use status::Status;

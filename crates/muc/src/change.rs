@@ -1,0 +1,222 @@
+//! Changes: what the home decided, as the log holds it. They carry decisions, never questions.
+
+use compact_str::CompactString;
+use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};
+
+use crate::affiliation::Affiliation;
+use crate::config::RoomConfig;
+use crate::occupant::{Seat, Session};
+use crate::role::Role;
+
+/// One committed change of one room.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// Its place in the log. Ids that clients see derive from it.
+    pub index: u64,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// Which stanza asked for it; nothing where the service itself did.
+    pub origin: Option<Origin>,
+    /// What happened.
+    pub change: Change,
+}
+
+/// The stanza behind a change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The session that sent it.
+    pub session: Session,
+    /// Its number among those of the session.
+    pub number: u64,
+    /// The `id` of an IQ that wants a result once the change is committed.
+    pub iq: Option<CompactString>,
+}
+
+/// Everything that can happen to a room.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    /// §7.2: a session takes a seat; §10.1 if the room is created by it.
+    Join(Join),
+    /// §7.14: a session leaves, or is removed because its connection proved dead.
+    Leave(Leave),
+    /// §7.7: what a session says of itself.
+    Presence(Seat),
+    /// §7.6: a session goes by another nick.
+    Rename(Rename),
+    /// §7.4: said to all.
+    Message(Said),
+    /// §8.1: the subject.
+    Subject {
+        /// The message that sets it.
+        said: Said,
+        /// Its text, for discovery.
+        text: String,
+    },
+    /// §7.5: said to one occupant; changes no state.
+    Private(Private),
+    /// §8, §9: roles and affiliations, all or none.
+    Moderate(Moderation),
+    /// §7.10: a nick is reserved by its bearer, who becomes a member if nothing else.
+    Register {
+        /// For whom.
+        jid: BareJid,
+        /// Which.
+        nick: Nick,
+    },
+    /// §7.10: the bearer gives its nick and its membership back.
+    Unregister {
+        /// Who.
+        jid: BareJid,
+    },
+    /// §10.2: the configuration, whole; the room is open from here on.
+    Configure(Box<RoomConfig>),
+    /// §10.9: the end.
+    Destroy(Destruction),
+}
+
+/// §7.2.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Join {
+    /// The session and what it says of itself.
+    pub seat: Seat,
+    /// The nick, as admitted.
+    pub nick: Nick,
+    /// The role of a new occupant; a further session shares its occupant's.
+    pub role: Role,
+    /// Whether the nick is not the one that was asked for.
+    pub renamed: bool,
+    /// What is wanted of the history.
+    pub history: HistoryWish,
+    /// Present if this creates the room.
+    pub creation: Option<Box<Creation>>,
+}
+
+/// §10.1.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Creation {
+    /// How the room starts.
+    pub config: RoomConfig,
+    /// From which its occupant ids are made.
+    pub occupant_key: [u8; 32],
+}
+
+/// §7.2.13: which part of the history is wanted. Times are resolved to moments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistoryWish {
+    /// At most so many characters of XML.
+    pub chars: Option<u64>,
+    /// At most so many messages.
+    pub stanzas: Option<u64>,
+    /// Nothing older.
+    pub since: Option<Timestamp>,
+}
+
+/// §7.14 and the removal of sessions that are gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leave {
+    /// Who.
+    pub session: Session,
+    /// What it says at parting.
+    pub presence: Fragment,
+    /// 333: a stanza bounced.
+    pub failed: bool,
+}
+
+/// §7.6.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rename {
+    /// The session and what it says of itself.
+    pub seat: Seat,
+    /// The nick so far.
+    pub from: Nick,
+    /// The nick from now on.
+    pub to: Nick,
+}
+
+/// A groupchat message or a subject.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// By whom.
+    pub nick: Nick,
+    /// The sender's id, kept.
+    pub id: Option<CompactString>,
+    /// `xml:lang`.
+    pub lang: Option<CompactString>,
+    /// The content, cleaned of what only a room may say.
+    pub content: Fragment,
+    /// Whether newcomers are shown it later.
+    pub historic: bool,
+}
+
+/// §7.5.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Private {
+    /// By whom.
+    pub from: Nick,
+    /// For whom.
+    pub to: Nick,
+    /// `chat`, `normal` or `headline`.
+    pub kind: MessageKind,
+    /// The sender's id, kept.
+    pub id: Option<CompactString>,
+    /// `xml:lang`.
+    pub lang: Option<CompactString>,
+    /// The content, cleaned.
+    pub content: Fragment,
+}
+
+/// §8.2-8.5 and §9.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moderation {
+    /// Who did it: its nick, if it is in the room.
+    pub actor: Option<Nick>,
+    /// Who did it.
+    pub actor_jid: FullJid,
+    /// What, in this order.
+    pub items: Vec<Item>,
+}
+
+/// One item of a set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Item {
+    /// An occupant gets a role; `None` means that it is kicked.
+    Role {
+        /// Whom.
+        nick: Nick,
+        /// Which.
+        role: Role,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A bare JID or a domain gets an affiliation.
+    Affiliation {
+        /// Whom.
+        jid: BareJid,
+        /// Which.
+        affiliation: Affiliation,
+        /// The nick that is reserved from now on; nothing keeps the one there is.
+        nick: Option<NickChange>,
+        /// Why; kept and shown in lists.
+        reason: Option<String>,
+    },
+}
+
+/// What happens to a reserved nick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NickChange {
+    /// It is reserved; whoever else bears it is removed.
+    Reserve(Nick),
+    /// It is free again.
+    Release,
+}
+
+/// §10.9.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Destruction {
+    /// Where the talk goes on.
+    pub alternate: Option<BareJid>,
+    /// Its password.
+    pub password: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! The namespace muc#admin: lists are read here, and sets of items become one change, all or none (§8, §9).
+
+use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Nick, ns};
+
+use crate::affiliation::Affiliation;
+use crate::change::{Change, Item, Moderation};
+use crate::effect::Effect;
+use crate::features::{affiliation_change, role_change};
+use crate::occupant::Occupant;
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::role::Role;
+use crate::room::{Open, Outcome, Room, answer};
+
+/// Items of one set, at most: a set is one entry of the log.
+const ITEMS_MAX: usize = 200;
+/// Characters of a reason, at most: it is kept with the affiliation.
+const REASON_CHARS_MAX: usize = 1000;
+
+/// Who asks: its affiliation counts even outside the room, its role only within.
+pub(crate) struct Actor<'a> {
+    pub jid: BareJid,
+    pub affiliation: Affiliation,
+    pub occupant: Option<&'a Occupant>,
+}
+
+impl Actor<'_> {
+    pub fn role(&self) -> Role {
+        self.occupant.map_or(Role::None, |occupant| occupant.role)
+    }
+}
+
+pub(crate) fn decide(room: &Room, open: &Open, iq: &Iq, query: &Element, request: &Request) -> Result<Outcome, Refusal> {
+    let jid = request.session.jid.to_bare();
+    let occupant = room.occupant_of(&request.session).map(|(_, occupant)| occupant.as_ref());
+    let actor = Actor { affiliation: open.affiliation(&jid), jid, occupant };
+    let items: Vec<&Element> = query.children().filter(|child| child.is("item", ns::MUC_ADMIN)).collect();
+    if iq.kind == IqKind::Get {
+        return Ok(answer(request, iq.result(Some(&list(open, &actor, &items)?))));
+    }
+    if items.is_empty() || items.len() > ITEMS_MAX {
+        return Err(Refusal::bad_request(format!("a set has 1 to {ITEMS_MAX} items")));
+    }
+    let items: Vec<Item> = items.into_iter().map(|item| decide_item(open, &actor, item)).collect::<Result<_, _>>()?;
+    affiliation_change::check_owner_remains(open, &items)?;
+    let moderation =
+        Moderation { actor: occupant.map(|occupant| occupant.nick.clone()), actor_jid: request.session.jid.clone(), items };
+    Ok(Outcome::Log(Change::Moderate(moderation)))
+}
+
+fn decide_item(open: &Open, actor: &Actor, item: &Element) -> Result<Item, Refusal> {
+    match (item.attribute("role"), item.attribute("affiliation")) {
+        (Some(role), None) => {
+            let role = Role::parse(role).ok_or_else(|| Refusal::bad_request(format!("\"{role}\" is no role")))?;
+            role_change::decide(open, actor, item, role)
+        }
+        (None, Some(affiliation)) => affiliation_change::decide(open, actor, item, parse_affiliation(affiliation)?),
+        _ => Err(Refusal::bad_request("an item has either a role or an affiliation")),
+    }
+}
+
+fn parse_affiliation(text: &str) -> Result<Affiliation, Refusal> {
+    Affiliation::parse(text).ok_or_else(|| Refusal::bad_request(format!("\"{text}\" is no affiliation")))
+}
+
+/// The reason that is given in an item.
+pub(crate) fn reason(item: &Element) -> Result<Option<String>, Refusal> {
+    let reason = item.child("reason", ns::MUC_ADMIN).map(Element::text).filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+        return Err(Refusal::bad_request(format!("a reason has at most {REASON_CHARS_MAX} characters")));
+    }
+    Ok(reason)
+}
+
+/// The nick that an item names.
+pub(crate) fn nick(item: &Element) -> Result<Option<Nick>, Refusal> {
+    item.attribute("nick").map(Nick::parse).transpose().map_err(super::nickname::refusal)
+}
+
+fn list(open: &Open, actor: &Actor, items: &[&Element]) -> Result<Element, Refusal> {
+    let [item] = items else { return Err(Refusal::bad_request("a list is asked for by exactly one item")) };
+    let listed = match (item.attribute("role"), item.attribute("affiliation")) {
+        (Some(role), None) => {
+            let role = Role::parse(role).filter(|role| *role != Role::None);
+            role_change::list(open, actor, role.ok_or_else(|| Refusal::bad_request("there is no list of that role"))?)?
+        }
+        (None, Some(affiliation)) => affiliation_change::list(open, actor, parse_affiliation(affiliation)?)?,
+        _ => return Err(Refusal::bad_request("an item has either a role or an affiliation")),
+    };
+    Ok(Element::new("query", ns::MUC_ADMIN).with_children(listed))
+}
+
+pub(crate) fn apply(room: &mut Room, moderation: &Moderation) -> Vec<Effect> {
+    let jid = room.jid().clone();
+    let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
+    let actor: (Option<Nick>, FullJid) = (moderation.actor.clone(), moderation.actor_jid.clone());
+    let mut effects = Vec::new();
+    for item in &moderation.items {
+        effects.extend(match item {
+            Item::Role { nick, role, reason } => role_change::apply(&jid, open, nick, *role, reason, &actor),
+            Item::Affiliation { jid: target, affiliation, nick, reason } => {
+                affiliation_change::apply(&jid, open, target, *affiliation, nick.as_ref(), reason, &actor)
+            }
+        });
+    }
+    effects
+}

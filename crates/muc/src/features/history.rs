@@ -1,0 +1,91 @@
+//! §7.2.13, what was said before one came.
+
+use std::sync::Arc;
+
+use conclave_xmpp::{Field, FieldKind, Presence, Timestamp, ns};
+
+use crate::change::HistoryWish;
+use crate::config::{ConfigField, RoomConfig, number_of};
+use crate::effect::{Message, View, What};
+use crate::room::Open;
+
+const LENGTH_VAR: &str = "muc#roomconfig_historylength";
+const DEFAULT_VAR: &str = "muc#roomconfig_defaulthistorymessages";
+
+pub(crate) const LENGTH: ConfigField = ConfigField {
+    var: LENGTH_VAR,
+    show: |config| {
+        let value = config.history_length.to_string();
+        Field::new(FieldKind::TextSingle, LENGTH_VAR, &value).label("Messages that are kept for newcomers, at most")
+    },
+    set: |config, field, service| {
+        config.history_length = number_of(field, service.history_max)?;
+        Ok(())
+    },
+};
+
+pub(crate) const DEFAULT: ConfigField = ConfigField {
+    var: DEFAULT_VAR,
+    show: |config| {
+        let value = config.default_history.to_string();
+        Field::new(FieldKind::TextSingle, DEFAULT_VAR, &value).label("Messages that a newcomer is shown if it does not say")
+    },
+    set: |config, field, service| {
+        config.default_history = number_of(field, service.history_max)?;
+        Ok(())
+    },
+};
+
+/// What a joining client asks for, with times resolved. An attribute that cannot be read asks for nothing.
+pub(crate) fn wish(stanza: &Presence, config: &RoomConfig, now: Timestamp) -> HistoryWish {
+    let x = stanza.payloads.iter().find(|payload| payload.is("x", ns::MUC));
+    let Some(history) = x.and_then(|x| x.child("history", ns::MUC)) else {
+        return HistoryWish { stanzas: Some(u64::from(config.default_history)), ..HistoryWish::default() };
+    };
+    let number = |name| history.attribute(name).and_then(|value| value.parse::<u64>().ok());
+    let seconds = number("seconds").map(|seconds| now.minus(seconds.saturating_mul(1000)));
+    let since = history.attribute("since").and_then(Timestamp::parse);
+    // The narrower of the two bounds, if both are given.
+    HistoryWish { chars: number("maxchars"), stanzas: number("maxstanzas"), since: seconds.max(since) }
+}
+
+/// The last messages that satisfy every bound, oldest first.
+pub(crate) fn replay<'a>(open: &'a Open, wish: &HistoryWish) -> impl Iterator<Item = What> + use<'a> {
+    let kept: Vec<&Arc<Message>> = open.history.iter().collect();
+    let recent = |message: &&&Arc<Message>| wish.since.is_none_or(|since| message.time >= since);
+    let mut room_left = wish.chars;
+    let mut fits = |message: &&&Arc<Message>| match room_left.as_mut() {
+        None => true,
+        Some(left) => {
+            let chars = chars(message);
+            let fits = chars <= *left;
+            *left = left.saturating_sub(chars);
+            fits
+        }
+    };
+    let stanzas = usize::try_from(wish.stanzas.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    let newest_first = kept.iter().rev().take_while(recent).take(stanzas);
+    let mut chosen: Vec<Arc<Message>> =
+        newest_first.take_while(|message| fits(message)).map(|message| Arc::clone(message)).collect();
+    chosen.reverse();
+    chosen.into_iter().map(|message| What::Message { message, delayed: true })
+}
+
+/// §7.2.13: `maxchars` counts the characters of the complete stanzas.
+fn chars(message: &Arc<Message>) -> u64 {
+    let stanza = What::Message { message: message.clone(), delayed: true }.encode(View::Plain);
+    String::from_utf8_lossy(&stanza.rest).chars().count() as u64
+}
+
+/// Keeps a message for newcomers, and no more than the room may.
+pub(crate) fn keep(open: &mut Open, message: Arc<Message>) {
+    open.history.enqueue_mut(message);
+    trim(open);
+}
+
+/// Forgets the oldest until the rest may be kept.
+pub(crate) fn trim(open: &mut Open) {
+    while open.history.len() > open.config.history_length as usize {
+        open.history.dequeue_mut();
+    }
+}

@@ -1,0 +1,102 @@
+//! §7.14, leaving; and the removal of sessions whose stanzas bounce (§9, RFC 6120 §8.3).
+
+use std::sync::Arc;
+
+use conclave_xmpp::{BareJid, Condition, Element, Fragment, FullJid, Presence, StanzaError, ns};
+
+use crate::change::{Change, Leave};
+use crate::effect::{Audience, Effect, SeatChange, Shown, What};
+use crate::features::presence;
+use crate::occupant::Occupant;
+use crate::render::cleaned;
+use crate::request::Request;
+use crate::role::Role;
+use crate::room::{Open, Outcome, Room};
+use crate::status::Status;
+
+/// To one's own occupant JID, or to the bare room JID as sloppy clients do. From anybody else it means nothing.
+pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request) -> Outcome {
+    gone(room, request, &cleaned(&stanza.payloads, room.jid()))
+}
+
+/// The session ended, or leaves all rooms at once.
+pub(crate) fn gone(room: &Room, request: &Request, presence: &Fragment) -> Outcome {
+    leave(room, request, presence.clone(), false)
+}
+
+/// An error that shows that nothing reaches this session any more removes it.
+pub(crate) fn bounced(room: &Room, payloads: &[Element], request: &Request) -> Outcome {
+    let Some(error) = payloads.iter().find(|payload| payload.is("error", ns::CLIENT)) else { return Outcome::Nothing };
+    let condition = StanzaError::condition_of(error);
+    if !is_final(condition) {
+        return Outcome::Nothing;
+    }
+    let status = Element::new("status", ns::CLIENT).with_text(&format!("Kicked: {}", condition.as_str().replace('-', " ")));
+    leave(room, request, Fragment::of([&status]), true)
+}
+
+fn is_final(condition: Condition) -> bool {
+    use Condition::*;
+    matches!(
+        condition,
+        Gone | ItemNotFound
+            | JidMalformed
+            | RecipientUnavailable
+            | Redirect
+            | RemoteServerNotFound
+            | RemoteServerTimeout
+            | ServiceUnavailable
+            | InternalServerError
+    )
+}
+
+fn leave(room: &Room, request: &Request, presence: Fragment, failed: bool) -> Outcome {
+    match room.nick_of(&request.session) {
+        Some(_) => Outcome::Log(Change::Leave(Leave { session: request.session.clone(), presence, failed })),
+        None => Outcome::Nothing,
+    }
+}
+
+pub(crate) fn apply(room: &mut Room, leave: &Leave) -> Vec<Effect> {
+    let jid = room.jid().clone();
+    let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
+    let session = &leave.session.jid;
+    let occupant = open.sessions.get(session).and_then(|nick| open.occupants.get(nick)).cloned();
+    let codes = if leave.failed { vec![Status::Failure] } else { Vec::new() };
+    occupant.map_or_else(Vec::new, |occupant| vacate(&jid, open, &occupant, session, leave.presence.clone(), codes))
+}
+
+/// One session leaves. The nick leaves with its last one; otherwise the others see what is left of it.
+pub(crate) fn vacate(
+    room: &BareJid,
+    open: &mut Open,
+    occupant: &Arc<Occupant>,
+    session: &FullJid,
+    presence: Fragment,
+    codes: Vec<Status>,
+) -> Vec<Effect> {
+    let remaining = occupant.without(session);
+    if remaining.seats.is_empty() {
+        return depart(open, Shown { presence, codes, ..Shown::leaving(room, open, occupant) });
+    }
+    open.sessions.remove_mut(session);
+    open.put(remaining.clone());
+    let only = Arc::new(Occupant { seats: occupant.seat(session).cloned().into_iter().collect(), ..Occupant::clone(occupant) });
+    let own = Shown { presence, codes, ..Shown::leaving(room, open, &only) };
+    let mut effects = vec![Effect::to_session(session, What::Presence(Box::new(own)))];
+    effects.push(Effect::Seat(SeatChange::Left(session.clone())));
+    effects.extend(presence::announce(open, Shown::of(room, open, &Arc::new(remaining)), occupant.role));
+    effects
+}
+
+/// A nick leaves with all its sessions, for whatever reason `shown` gives: itself first, then the others.
+pub(crate) fn depart(open: &mut Open, shown: Shown) -> Vec<Effect> {
+    let occupant = shown.occupant.clone();
+    let role: Role = occupant.role;
+    open.remove(&occupant);
+    let own = What::Presence(Box::new(shown.clone()));
+    let mut effects = vec![Effect::Send { to: Audience::Occupant(occupant.nick.clone()), what: own }];
+    effects.extend(occupant.jids().map(|jid| Effect::Seat(SeatChange::Left(jid.clone()))));
+    effects.extend(presence::to_others(open, shown, Some(role)));
+    effects
+}

@@ -1,0 +1,122 @@
+//! Nicks: in use (§7.2.8), reserved (§7.2.2, §7.10), changed (§7.6).
+
+use std::sync::Arc;
+
+use conclave_xmpp::{BareJid, Condition, ErrorKind, Nick, NickError, Presence};
+
+use crate::change::{Change, Rename};
+use crate::effect::{Audience, Effect, SeatChange, Shown, What};
+use crate::features::{join, presence};
+use crate::occupant::Occupant;
+use crate::refusal::{By, Refusal};
+use crate::request::Request;
+use crate::role::Role;
+use crate::room::{Open, Outcome, Room};
+use crate::status::Status;
+
+/// A text that is no nick.
+pub(crate) fn refusal(error: NickError) -> Refusal {
+    match error {
+        NickError::Malformed(error) => Refusal::new(Condition::JidMalformed, error.to_string()),
+        NickError::Invisible => {
+            Refusal::not_allowed("a nick must have something that can be seen").kind(ErrorKind::Modify).by(By::Room)
+        }
+    }
+}
+
+/// The nick under which somebody enters: its own reserved one, where the room insists on that.
+pub(crate) fn admitted(open: &Open, jid: &BareJid, asked: &Nick) -> Nick {
+    own_reserved(open, jid).filter(|_| open.config.enforce_nick).unwrap_or(asked).clone()
+}
+
+pub(crate) fn own_reserved<'a>(open: &'a Open, jid: &BareJid) -> Option<&'a Nick> {
+    open.affiliates.get(jid)?.nick.as_ref()
+}
+
+pub(crate) fn check_not_reserved(open: &Open, jid: &BareJid, nick: &Nick) -> Result<(), Refusal> {
+    match open.reserved.get(nick) {
+        Some(owner) if owner != jid => {
+            Err(Refusal::conflict("§7.2.8: this nickname is reserved for somebody else").at_the_door())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_free(open: &Open, jid: &BareJid, nick: &Nick) -> Result<(), Refusal> {
+    match open.occupants.get(nick) {
+        Some(occupant) if occupant.jid != *jid => {
+            Err(Refusal::conflict("§7.2.8: this nickname is in use by somebody else").at_the_door())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn decide(
+    room: &Room,
+    open: &Open,
+    stanza: &Presence,
+    from: &Nick,
+    to: Nick,
+    request: &Request,
+) -> Result<Outcome, Refusal> {
+    let jid = request.session.jid.to_bare();
+    check_not_reserved(open, &jid, &to)?;
+    check_free(open, &jid, &to)?;
+    if open.config.enforce_nick && own_reserved(open, &jid).is_some_and(|own| *own != to) {
+        return Err(Refusal::not_acceptable("this room wants you to use the nickname that you registered").by(By::Room));
+    }
+    Ok(Outcome::Log(Change::Rename(Rename { seat: join::seat(room, stanza, request), from: from.clone(), to })))
+}
+
+/// The nick moves with its last session. If others stay under it, only this session moves; if the new nick is one's own already, they merge.
+pub(crate) fn apply(room: &mut Room, rename: &Rename) -> Vec<Effect> {
+    let jid = room.jid().clone();
+    let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
+    let Some(before) = open.occupants.get(&rename.from).cloned() else { return Vec::new() };
+    let session = rename.seat.session.clone();
+    let remaining = before.without(&session.jid);
+    let moves = remaining.seats.is_empty();
+    open.put(remaining);
+    let former_role = open.occupants.get(&rename.to).map(|occupant| occupant.role);
+    let after = arrive(open, &before, rename);
+
+    let gone = Shown {
+        new_nick: Some(rename.to.clone()),
+        codes: vec![Status::NickChanged],
+        ..Shown::leaving(&jid, open, &only(&before, rename))
+    };
+    let gone = Shown { role: before.role, ..gone };
+    let mut effects = vec![Effect::to_session(&session.jid, What::Presence(Box::new(gone.clone())))];
+    if moves {
+        effects.extend(presence::to_others(open, gone, Some(before.role)));
+    } else if let Some(staying) = open.occupants.get(&rename.from) {
+        effects.extend(presence::to_others(open, Shown::of(&jid, open, staying), Some(before.role)));
+    }
+    let moderator = after.role == Role::Moderator;
+    effects.push(Effect::Seat(SeatChange::Taken { session, nick: rename.to.clone(), moderator }));
+    let shown = Shown::of(&jid, open, &after);
+    effects.extend(presence::to_others(open, shown.clone(), former_role));
+    effects.push(Effect::Send { to: Audience::Occupant(rename.to.clone()), what: What::Presence(Box::new(shown)) });
+    effects
+}
+
+/// The session under its new nick. The role is kept, also one that was given by hand.
+fn arrive(open: &mut Open, before: &Occupant, rename: &Rename) -> Arc<Occupant> {
+    let after = match open.occupants.get(&rename.to) {
+        Some(occupant) => occupant.with_seat(rename.seat.clone()),
+        None => Occupant { nick: rename.to.clone(), seats: vec![rename.seat.clone()], ..before.clone() },
+    };
+    open.sessions.insert_mut(rename.seat.session.jid.clone(), rename.to.clone());
+    let after = Arc::new(after);
+    open.occupants.insert_mut(rename.to.clone(), after.clone());
+    after
+}
+
+/// The former occupant with the session that moves, for the item of its farewell.
+fn only(before: &Occupant, rename: &Rename) -> Arc<Occupant> {
+    let session = &rename.seat.session.jid;
+    Arc::new(Occupant {
+        seats: before.seats.iter().filter(|seat| seat.session.jid == *session).cloned().collect(),
+        ..before.clone()
+    })
+}

@@ -1,0 +1,99 @@
+//! Roles given and taken by moderators: kick (§8.2), voice (§8.3-8.4), moderator (§9.6-9.7), and their lists (§8.5, §9.8). One path.
+
+use std::sync::Arc;
+
+use conclave_xmpp::{BareJid, Element, FullJid, Nick, ns};
+
+use crate::affiliation::Affiliation;
+use crate::change::Item;
+use crate::effect::{Effect, SeatChange, Shown};
+use crate::features::admin::{self, Actor};
+use crate::features::{join, leave, presence};
+use crate::occupant::Occupant;
+use crate::refusal::Refusal;
+use crate::role::Role;
+use crate::room::Open;
+use crate::status::Status;
+
+pub(crate) fn decide(open: &Open, actor: &Actor, item: &Element, role: Role) -> Result<Item, Refusal> {
+    let nick = admin::nick(item)?.ok_or_else(|| Refusal::bad_request("§8: roles are given to nicknames"))?;
+    if actor.role() != Role::Moderator {
+        return Err(Refusal::forbidden("§8: only moderators may change roles"));
+    }
+    let target =
+        open.occupants.get(&nick).ok_or_else(|| Refusal::item_not_found("§8: nobody of that nickname is in the room"))?;
+    check_rank(open, actor, target, role)?;
+    Ok(Item::Role { nick, role, reason: admin::reason(item)? })
+}
+
+fn check_rank(open: &Open, actor: &Actor, target: &Occupant, role: Role) -> Result<(), Refusal> {
+    let rank = open.affiliation(&target.jid);
+    if rank > actor.affiliation {
+        return Err(Refusal::not_allowed("§8.2: nobody may be moderated by somebody of a lower affiliation"));
+    }
+    if rank >= Affiliation::Admin && role != Role::None && role != Role::Moderator {
+        return Err(Refusal::not_allowed("§9.7: admins and owners are moderators"));
+    }
+    let gives_or_takes = (target.role == Role::Moderator) != (role == Role::Moderator);
+    if gives_or_takes && actor.affiliation < Affiliation::Admin {
+        return Err(Refusal::not_allowed("§9.6: only admins and owners make and unmake moderators"));
+    }
+    Ok(())
+}
+
+/// Moderators see who has which role.
+pub(crate) fn list(open: &Open, actor: &Actor, role: Role) -> Result<Vec<Element>, Refusal> {
+    if actor.role() != Role::Moderator && actor.affiliation < Affiliation::Admin {
+        return Err(Refusal::forbidden("§8.5: only moderators may read lists of roles"));
+    }
+    let item = |occupant: &Arc<Occupant>| {
+        let jid = occupant.seats.last().map(|seat| seat.session.jid.as_str());
+        Element::new("item", ns::MUC_ADMIN)
+            .with("affiliation", open.affiliation(&occupant.jid).as_str())
+            .with_some("jid", jid)
+            .with("nick", occupant.nick.as_str())
+            .with("role", occupant.role.as_str())
+    };
+    Ok(open.occupants.values().filter(|occupant| occupant.role == role).map(item).collect())
+}
+
+pub(crate) fn apply(
+    room: &BareJid,
+    open: &mut Open,
+    nick: &Nick,
+    role: Role,
+    reason: &Option<String>,
+    actor: &(Option<Nick>, FullJid),
+) -> Vec<Effect> {
+    let Some(occupant) = open.occupants.get(nick).cloned() else { return Vec::new() };
+    let (actor, reason) = (Some(actor.clone()), reason.clone());
+    if role == Role::None {
+        let codes = vec![Status::Kicked];
+        return leave::depart(open, Shown { codes, actor, reason, ..Shown::leaving(room, open, &occupant) });
+    }
+    let changed = with_role(open, &occupant, role);
+    let shown = Shown { actor, reason, ..Shown::of(room, open, &changed) };
+    let mut effects = presence::announce(open, shown, occupant.role);
+    effects.extend(moderator_view(room, open, &changed, occupant.role));
+    effects
+}
+
+/// The occupant with another role, in its place.
+pub(crate) fn with_role(open: &mut Open, occupant: &Occupant, role: Role) -> Arc<Occupant> {
+    let changed = Arc::new(Occupant { role, ..occupant.clone() });
+    open.occupants.insert_mut(changed.nick.clone(), changed.clone());
+    changed
+}
+
+/// Who becomes a moderator sees real JIDs from here on, who ceases to be one no longer; either way the others are shown to it anew.
+pub(crate) fn moderator_view(room: &BareJid, open: &Open, occupant: &Occupant, former: Role) -> Vec<Effect> {
+    let moderator = occupant.role == Role::Moderator;
+    if moderator == (former == Role::Moderator) {
+        return Vec::new();
+    }
+    let mut effects = vec![Effect::Seat(SeatChange::Moderator(occupant.nick.clone(), moderator))];
+    if !open.config.non_anonymous {
+        effects.extend(occupant.jids().flat_map(|jid| join::occupant_list(room, open, &occupant.nick, jid)));
+    }
+    effects
+}

@@ -1,0 +1,70 @@
+//! Status codes (§15.6), by name.
+
+use conclave_xmpp::{Element, ns};
+
+/// A code in `<status/>`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[repr(u16)]
+pub enum Status {
+    /// Everybody can see your full JID.
+    RealJidsForAll = 100,
+    /// The configuration changed.
+    Configured = 104,
+    /// This presence is your own.
+    Own = 110,
+    /// The room is logged publicly from now on, or is logged.
+    Logging = 170,
+    /// The room is no longer logged publicly.
+    NoLogging = 171,
+    /// Full JIDs are shown to everybody from now on.
+    NonAnonymous = 172,
+    /// Full JIDs are shown to moderators only from now on.
+    SemiAnonymous = 173,
+    /// You have created the room.
+    Created = 201,
+    /// The service has chosen or changed your nick.
+    NickAssigned = 210,
+    /// Banned.
+    Banned = 301,
+    /// The nick changes.
+    NickChanged = 303,
+    /// Kicked.
+    Kicked = 307,
+    /// Removed for a change of affiliation.
+    AffiliationLost = 321,
+    /// Removed because the room is for members only now.
+    MembersOnly = 322,
+    /// Removed because of a technical problem.
+    Failure = 333,
+}
+
+impl Status {
+    /// `<status code='…'/>`.
+    pub fn to_element(self) -> Element {
+        Element::new("status", ns::MUC_USER).with("code", &(self as u16).to_string())
+    }
+
+    /// The status of a code that was stored.
+    pub fn from_code(code: u32) -> Option<Status> {
+        use Status::*;
+        [
+            RealJidsForAll,
+            Configured,
+            Own,
+            Logging,
+            NoLogging,
+            NonAnonymous,
+            SemiAnonymous,
+            Created,
+            NickAssigned,
+            Banned,
+            NickChanged,
+            Kicked,
+            AffiliationLost,
+            MembersOnly,
+            Failure,
+        ]
+        .into_iter()
+        .find(|status| *status as u32 == code)
+    }
+}
