@@ -15,6 +15,14 @@ impl What {
         matches!(self, What::Presence(_) | What::Absent { .. })
     }
 
+    /// The nick that is shown: its bearer sees itself.
+    pub fn shown_nick(&self) -> Option<&conclave_xmpp::Nick> {
+        match self {
+            What::Presence(shown) => Some(&shown.occupant.nick),
+            _ => None,
+        }
+    }
+
     /// The stanza, but for its receiver.
     pub fn encode(&self, view: View) -> Encoded {
         match self {

@@ -114,6 +114,11 @@ impl BareJid {
         }
     }
 
+    /// An address that [`BareJid::parse`] prepared before it was stored.
+    pub fn from_stored(text: &str) -> BareJid {
+        Jid::from_prepared(text).to_bare()
+    }
+
     /// This address with a resource, which is prepared and checked.
     pub fn with_resource(&self, resource: &str) -> Result<FullJid, JidError> {
         let prepared = jid::ResourcePart::new(resource).map_err(|e| JidError::new(resource, e))?;
@@ -139,6 +144,11 @@ impl FullJid {
     /// Prepares and checks; a missing resource is an error.
     pub fn parse(text: &str) -> Result<FullJid, JidError> {
         Jid::parse(text)?.to_full().ok_or_else(|| JidError::new(text, "it lacks a resource"))
+    }
+
+    /// An address that [`FullJid::parse`] prepared before it was stored; nothing if it has no resource.
+    pub fn from_stored(text: &str) -> Option<FullJid> {
+        Jid::from_prepared(text).to_full()
     }
 }
 
@@ -172,6 +182,11 @@ impl Nick {
             return Err(NickError::Invisible);
         }
         Ok(Nick(Arc::from(text)))
+    }
+
+    /// A nick that [`Nick::parse`] prepared before it was stored.
+    pub fn from_stored(text: &str) -> Nick {
+        Nick(Arc::from(text))
     }
 
     /// The prepared text.

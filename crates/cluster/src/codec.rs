@@ -1,0 +1,421 @@
+//! Entries of a shard's log as bytes (`proto/log.proto`), both ways. The generated types never leave this file.
+
+use std::fmt;
+
+use conclave_muc::change::{self, Change, Creation, HistoryWish, Item, NickChange};
+use conclave_muc::config::{AllowPm, PresenceBroadcast, RoomConfig};
+use conclave_muc::{Affiliation, Attachment, Entry, Origin, Role, Seat, Session};
+use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};
+use prost::Message;
+
+#[allow(missing_docs)]
+mod log {
+    include!(concat!(env!("OUT_DIR"), "/conclave.log.v1.rs"));
+}
+
+/// A logged change, of which room, and of which stanza.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Logged {
+    /// The room.
+    pub room: BareJid,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// The stanza behind it.
+    pub origin: Option<Origin>,
+    /// What happens.
+    pub change: Change,
+}
+
+impl Logged {
+    /// The entry that it becomes at its place in the log.
+    pub fn at(self, index: u64) -> Entry {
+        Entry { index, time: self.time, origin: self.origin, change: self.change }
+    }
+}
+
+/// Bytes that are no entry this version knows. Whoever meets them stops rather than skips.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    what: String,
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an entry of the log cannot be read: {}; was it written by a newer version?", self.what)
+    }
+}
+
+impl std::error::Error for Undecodable {}
+
+fn lacks(what: &str) -> Undecodable {
+    Undecodable { what: format!("it lacks {what}") }
+}
+
+type Decoded<T> = Result<T, Undecodable>;
+
+/// An entry as the log keeps it.
+pub fn encode(logged: &Logged) -> Vec<u8> {
+    log::Entry {
+        time_ms: logged.time.0,
+        room: logged.room.to_string(),
+        origin: logged.origin.as_ref().map(|origin| log::Origin {
+            session: Some(session(&origin.session)),
+            number: origin.number,
+            iq: origin.iq.as_ref().map(ToString::to_string),
+        }),
+        change: Some(encode_change(&logged.change)),
+    }
+    .encode_to_vec()
+}
+
+/// The entry that the log kept.
+pub fn decode(bytes: &[u8]) -> Decoded<Logged> {
+    let entry = log::Entry::decode(bytes).map_err(|e| Undecodable { what: e.to_string() })?;
+    let origin = entry.origin.map(|origin| {
+        let session = read_session(origin.session)?;
+        Ok(Origin { session, number: origin.number, iq: origin.iq.map(Into::into) })
+    });
+    Ok(Logged {
+        room: BareJid::from_stored(&entry.room),
+        time: Timestamp(entry.time_ms),
+        origin: origin.transpose()?,
+        change: decode_change(entry.change.ok_or_else(|| lacks("its change"))?)?,
+    })
+}
+
+fn encode_change(change: &Change) -> log::entry::Change {
+    use log::entry::Change as To;
+    match change {
+        Change::Join(join) => To::Join(encode_join(join)),
+        Change::Leave(leave) => To::Leave(log::Leave {
+            session: Some(session(&leave.session)),
+            presence: leave.presence.as_str().to_owned(),
+            failed: leave.failed,
+        }),
+        Change::Presence(presence) => To::Presence(seat(presence)),
+        Change::Rename(rename) => {
+            To::Rename(log::Rename { seat: Some(seat(&rename.seat)), from: rename.from.to_string(), to: rename.to.to_string() })
+        }
+        Change::Message(said) => To::Message(encode_said(said)),
+        Change::Subject { said, text } => To::Subject(log::Subject { said: Some(encode_said(said)), text: text.clone() }),
+        Change::Private(private) => To::Private(encode_private(private)),
+        Change::Moderate(moderation) => To::Moderation(log::Moderation {
+            actor: moderation.actor.as_ref().map(Nick::to_string),
+            actor_jid: moderation.actor_jid.to_string(),
+            items: moderation.items.iter().map(encode_item).collect(),
+        }),
+        Change::Register { jid, nick } => To::Register(log::Registration { jid: jid.to_string(), nick: nick.to_string() }),
+        Change::Unregister { jid } => To::Unregister(jid.to_string()),
+        Change::Configure(config) => To::Configure(encode_config(config)),
+        Change::Destroy(end) => To::Destroy(log::Destruction {
+            alternate: end.alternate.as_ref().map(BareJid::to_string),
+            password: end.password.clone(),
+            reason: end.reason.clone(),
+        }),
+    }
+}
+
+fn decode_change(change: log::entry::Change) -> Decoded<Change> {
+    use log::entry::Change as From;
+    Ok(match change {
+        From::Join(join) => Change::Join(decode_join(join)?),
+        From::Leave(leave) => Change::Leave(change::Leave {
+            session: read_session(leave.session)?,
+            presence: Fragment::from_stored(&leave.presence),
+            failed: leave.failed,
+        }),
+        From::Presence(presence) => Change::Presence(read_seat(Some(presence))?),
+        From::Rename(rename) => Change::Rename(change::Rename {
+            seat: read_seat(rename.seat)?,
+            from: Nick::from_stored(&rename.from),
+            to: Nick::from_stored(&rename.to),
+        }),
+        From::Message(said) => Change::Message(decode_said(said)),
+        From::Subject(subject) => {
+            let said = decode_said(subject.said.ok_or_else(|| lacks("what was said"))?);
+            Change::Subject { said, text: subject.text }
+        }
+        From::Private(private) => Change::Private(decode_private(private)?),
+        From::Moderation(moderation) => Change::Moderate(change::Moderation {
+            actor: moderation.actor.as_deref().map(Nick::from_stored),
+            actor_jid: full_jid(&moderation.actor_jid)?,
+            items: moderation.items.into_iter().map(decode_item).collect::<Decoded<_>>()?,
+        }),
+        From::Register(register) => {
+            Change::Register { jid: BareJid::from_stored(&register.jid), nick: Nick::from_stored(&register.nick) }
+        }
+        From::Unregister(jid) => Change::Unregister { jid: BareJid::from_stored(&jid) },
+        From::Configure(config) => Change::Configure(Box::new(decode_config(config)?)),
+        From::Destroy(end) => Change::Destroy(change::Destruction {
+            alternate: end.alternate.as_deref().map(BareJid::from_stored),
+            password: end.password,
+            reason: end.reason,
+        }),
+    })
+}
+
+fn session(session: &Session) -> log::Session {
+    log::Session { jid: session.jid.to_string(), id: session.id }
+}
+
+fn read_session(session: Option<log::Session>) -> Decoded<Session> {
+    let session = session.ok_or_else(|| lacks("a session"))?;
+    Ok(Session { jid: full_jid(&session.jid)?, id: session.id })
+}
+
+fn full_jid(text: &str) -> Decoded<FullJid> {
+    FullJid::from_stored(text).ok_or_else(|| lacks("the resource of a full JID"))
+}
+
+fn seat(seat: &Seat) -> log::Seat {
+    log::Seat {
+        session: Some(session(&seat.session)),
+        attachment: seat.attachment.0,
+        presence: seat.presence.as_str().to_owned(),
+    }
+}
+
+fn read_seat(seat: Option<log::Seat>) -> Decoded<Seat> {
+    let seat = seat.ok_or_else(|| lacks("a seat"))?;
+    Ok(Seat {
+        session: read_session(seat.session)?,
+        attachment: Attachment(seat.attachment),
+        presence: Fragment::from_stored(&seat.presence),
+    })
+}
+
+fn encode_join(join: &change::Join) -> log::Join {
+    log::Join {
+        seat: Some(seat(&join.seat)),
+        nick: join.nick.to_string(),
+        role: role(join.role).into(),
+        renamed: join.renamed,
+        history_chars: join.history.chars,
+        history_stanzas: join.history.stanzas,
+        history_since_ms: join.history.since.map(|since| since.0),
+        creation: join.creation.as_deref().map(|creation| log::Creation {
+            config: Some(encode_config(&creation.config)),
+            occupant_key: creation.occupant_key.to_vec(),
+        }),
+    }
+}
+
+fn decode_join(join: log::Join) -> Decoded<change::Join> {
+    let creation = join.creation.map(|creation| {
+        let config = decode_config(creation.config.ok_or_else(|| lacks("a configuration"))?)?;
+        let occupant_key = creation.occupant_key.try_into().map_err(|_| lacks("the 32 bytes of a key"))?;
+        Ok(Box::new(Creation { config, occupant_key }))
+    });
+    Ok(change::Join {
+        seat: read_seat(join.seat)?,
+        nick: Nick::from_stored(&join.nick),
+        role: read_role(join.role)?,
+        renamed: join.renamed,
+        history: HistoryWish {
+            chars: join.history_chars,
+            stanzas: join.history_stanzas,
+            since: join.history_since_ms.map(Timestamp),
+        },
+        creation: creation.transpose()?,
+    })
+}
+
+fn encode_said(said: &change::Said) -> log::Said {
+    log::Said {
+        nick: said.nick.to_string(),
+        id: said.id.as_ref().map(ToString::to_string),
+        lang: said.lang.as_ref().map(ToString::to_string),
+        content: said.content.as_str().to_owned(),
+        historic: said.historic,
+    }
+}
+
+fn decode_said(said: log::Said) -> change::Said {
+    change::Said {
+        nick: Nick::from_stored(&said.nick),
+        id: said.id.map(Into::into),
+        lang: said.lang.map(Into::into),
+        content: Fragment::from_stored(&said.content),
+        historic: said.historic,
+    }
+}
+
+fn encode_private(private: &change::Private) -> log::Private {
+    let kind = match private.kind {
+        MessageKind::Chat => log::MessageKind::Chat,
+        MessageKind::Headline => log::MessageKind::Headline,
+        // A room neither takes a groupchat message nor an error for a private one.
+        MessageKind::Normal | MessageKind::Groupchat | MessageKind::Error => log::MessageKind::Normal,
+    };
+    log::Private {
+        from: private.from.to_string(),
+        to: private.to.to_string(),
+        kind: kind.into(),
+        id: private.id.as_ref().map(ToString::to_string),
+        lang: private.lang.as_ref().map(ToString::to_string),
+        content: private.content.as_str().to_owned(),
+    }
+}
+
+fn decode_private(private: log::Private) -> Decoded<change::Private> {
+    let kind = match log::MessageKind::try_from(private.kind) {
+        Ok(log::MessageKind::Normal) => MessageKind::Normal,
+        Ok(log::MessageKind::Chat) => MessageKind::Chat,
+        Ok(log::MessageKind::Headline) => MessageKind::Headline,
+        Ok(log::MessageKind::Unspecified) | Err(_) => return Err(lacks("a type of message that is known")),
+    };
+    Ok(change::Private {
+        from: Nick::from_stored(&private.from),
+        to: Nick::from_stored(&private.to),
+        kind,
+        id: private.id.map(Into::into),
+        lang: private.lang.map(Into::into),
+        content: Fragment::from_stored(&private.content),
+    })
+}
+
+fn encode_item(item: &Item) -> log::Item {
+    let item = match item {
+        Item::Role { nick, role: given, reason } => {
+            log::item::Item::Role(log::RoleItem { nick: nick.to_string(), role: role(*given).into(), reason: reason.clone() })
+        }
+        Item::Affiliation { jid, affiliation, nick, reason } => log::item::Item::Affiliation(log::AffiliationItem {
+            jid: jid.to_string(),
+            affiliation: encode_affiliation(*affiliation).into(),
+            nick: nick.as_ref().map(|nick| match nick {
+                NickChange::Reserve(nick) => nick.to_string(),
+                NickChange::Release => String::new(),
+            }),
+            reason: reason.clone(),
+        }),
+    };
+    log::Item { item: Some(item) }
+}
+
+fn decode_item(item: log::Item) -> Decoded<Item> {
+    Ok(match item.item.ok_or_else(|| lacks("an item"))? {
+        log::item::Item::Role(item) => {
+            Item::Role { nick: Nick::from_stored(&item.nick), role: read_role(item.role)?, reason: item.reason }
+        }
+        log::item::Item::Affiliation(item) => Item::Affiliation {
+            jid: BareJid::from_stored(&item.jid),
+            affiliation: decode_affiliation(item.affiliation)?,
+            nick: item.nick.map(|nick| match nick.as_str() {
+                "" => NickChange::Release,
+                nick => NickChange::Reserve(Nick::from_stored(nick)),
+            }),
+            reason: item.reason,
+        },
+    })
+}
+
+fn role(role: Role) -> log::Role {
+    match role {
+        Role::None => log::Role::None,
+        Role::Visitor => log::Role::Visitor,
+        Role::Participant => log::Role::Participant,
+        Role::Moderator => log::Role::Moderator,
+    }
+}
+
+fn read_role(role: i32) -> Decoded<Role> {
+    match log::Role::try_from(role) {
+        Ok(log::Role::None) => Ok(Role::None),
+        Ok(log::Role::Visitor) => Ok(Role::Visitor),
+        Ok(log::Role::Participant) => Ok(Role::Participant),
+        Ok(log::Role::Moderator) => Ok(Role::Moderator),
+        Ok(log::Role::Unspecified) | Err(_) => Err(lacks("a role that is known")),
+    }
+}
+
+fn encode_affiliation(affiliation: Affiliation) -> log::Affiliation {
+    match affiliation {
+        Affiliation::Outcast => log::Affiliation::Outcast,
+        Affiliation::None => log::Affiliation::None,
+        Affiliation::Member => log::Affiliation::Member,
+        Affiliation::Admin => log::Affiliation::Admin,
+        Affiliation::Owner => log::Affiliation::Owner,
+    }
+}
+
+fn decode_affiliation(affiliation: i32) -> Decoded<Affiliation> {
+    match log::Affiliation::try_from(affiliation) {
+        Ok(log::Affiliation::Outcast) => Ok(Affiliation::Outcast),
+        Ok(log::Affiliation::None) => Ok(Affiliation::None),
+        Ok(log::Affiliation::Member) => Ok(Affiliation::Member),
+        Ok(log::Affiliation::Admin) => Ok(Affiliation::Admin),
+        Ok(log::Affiliation::Owner) => Ok(Affiliation::Owner),
+        Ok(log::Affiliation::Unspecified) | Err(_) => Err(lacks("an affiliation that is known")),
+    }
+}
+
+fn encode_config(config: &RoomConfig) -> log::RoomConfig {
+    let allow_pm = match config.allow_pm {
+        AllowPm::Anyone => log::AllowPm::Anyone,
+        AllowPm::Participants => log::AllowPm::Participants,
+        AllowPm::Moderators => log::AllowPm::Moderators,
+        AllowPm::Affiliated => log::AllowPm::Affiliated,
+        AllowPm::Nobody => log::AllowPm::Nobody,
+    };
+    log::RoomConfig {
+        name: config.name.clone(),
+        description: config.description.clone(),
+        lang: config.lang.clone(),
+        public: config.public,
+        persistent: config.persistent,
+        members_only: config.members_only,
+        moderated: config.moderated,
+        secret: config.secret.clone(),
+        non_anonymous: config.non_anonymous,
+        change_subject: config.change_subject,
+        allow_invites: config.allow_invites,
+        allow_pm: allow_pm.into(),
+        show_moderators: config.presence_broadcast.moderator,
+        show_participants: config.presence_broadcast.participant,
+        show_visitors: config.presence_broadcast.visitor,
+        show_absent: config.presence_broadcast.none,
+        member_list: config.member_list.iter().map(|given| role(*given).into()).collect(),
+        max_users: config.max_users,
+        history_length: config.history_length,
+        default_history: config.default_history,
+        archiving: config.archiving,
+        enforce_nick: config.enforce_nick,
+    }
+}
+
+fn decode_config(config: log::RoomConfig) -> Decoded<RoomConfig> {
+    let allow_pm = match log::AllowPm::try_from(config.allow_pm) {
+        Ok(log::AllowPm::Anyone) => AllowPm::Anyone,
+        Ok(log::AllowPm::Participants) => AllowPm::Participants,
+        Ok(log::AllowPm::Moderators) => AllowPm::Moderators,
+        Ok(log::AllowPm::Affiliated) => AllowPm::Affiliated,
+        Ok(log::AllowPm::Nobody) => AllowPm::Nobody,
+        Ok(log::AllowPm::Unspecified) | Err(_) => return Err(lacks("a choice of private messages that is known")),
+    };
+    Ok(RoomConfig {
+        name: config.name,
+        description: config.description,
+        lang: config.lang,
+        public: config.public,
+        persistent: config.persistent,
+        members_only: config.members_only,
+        moderated: config.moderated,
+        secret: config.secret,
+        non_anonymous: config.non_anonymous,
+        change_subject: config.change_subject,
+        allow_invites: config.allow_invites,
+        allow_pm,
+        presence_broadcast: PresenceBroadcast {
+            moderator: config.show_moderators,
+            participant: config.show_participants,
+            visitor: config.show_visitors,
+            none: config.show_absent,
+        },
+        member_list: config.member_list.into_iter().map(read_role).collect::<Decoded<_>>()?,
+        max_users: config.max_users,
+        history_length: config.history_length,
+        default_history: config.default_history,
+        archiving: config.archiving,
+        enforce_nick: config.enforce_nick,
+    })
+}
