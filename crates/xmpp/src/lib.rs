@@ -14,6 +14,7 @@ pub mod parser;
 pub mod sasl;
 pub mod stanza;
 pub mod stanza_error;
+pub mod stream;
 pub mod stream_error;
 pub mod timestamp;
 
@@ -25,5 +26,6 @@ pub use parser::{Event, Limits, Parser, StreamHeader};
 pub use sasl::{ChannelBinding, Credentials, CredentialsError, Mechanism, ScramKeys};
 pub use stanza::{Head, Iq, IqKind, Message, MessageKind, Presence, PresenceKind, Stanza, StanzaFault};
 pub use stanza_error::{Condition, ErrorKind, StanzaError};
+pub use stream::{Action, Stream, StreamSettings, TlsPolicy};
 pub use stream_error::{StreamCondition, StreamError};
 pub use timestamp::Timestamp;
