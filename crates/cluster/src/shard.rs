@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conclave_muc::{Asked, Change, Context, Effect, Listing, Origin, Outcome, Refusal, Request, Room, SeatChange, Session};
-use conclave_xmpp::{BareJid, Fragment, FullJid, Stanza};
+use conclave_xmpp::{BareJid, Element, FullJid, Stanza};
 
 use crate::codec::{self, Logged, Undecodable};
 use crate::frame::Frame;
@@ -45,6 +45,16 @@ impl Shard {
     /// How many entries are proposed and not committed.
     pub fn in_flight(&self) -> u64 {
         self.proposed - self.committed
+    }
+
+    /// How many entries were proposed so far.
+    pub fn proposed(&self) -> u64 {
+        self.proposed
+    }
+
+    /// How many of them are committed.
+    pub fn committed_count(&self) -> u64 {
+        self.committed
     }
 
     /// How many rooms there are.
@@ -172,7 +182,7 @@ impl Shard {
 }
 
 /// The request by which a session leaves all rooms.
-pub fn departure(session: Session, number: u64, presence: Fragment) -> Request {
+pub fn departure(session: Session, number: u64, presence: Vec<Element>) -> Request {
     let attachment = conclave_muc::Attachment::default();
     Request { session, attachment, number, floor: number, what: Asked::Gone { presence } }
 }

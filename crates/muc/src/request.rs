@@ -1,6 +1,6 @@
 //! What comes into a room.
 
-use conclave_xmpp::{Fragment, Stanza, Timestamp};
+use conclave_xmpp::{Element, Stanza, Timestamp};
 
 use crate::occupant::{Attachment, Session};
 
@@ -27,7 +27,7 @@ pub enum Asked {
     /// To be taken out of every room: the session ended, or sent an unavailable presence to nobody in particular.
     Gone {
         /// What the unavailable presence carried.
-        presence: Fragment,
+        presence: Vec<Element>,
     },
 }
 

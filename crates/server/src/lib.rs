@@ -1,1 +1,16 @@
-//! Being built.
+//! The program: listeners, TLS, sessions, accounts, settings, administration.
+//!
+//! Here is I/O and nothing else: no rule of XEP-0045 lives in this crate. Bytes become stanzas in [`connection`], stanzas find their way
+//! in [`router`], and [`shard_task`] drives the pure machines of `cluster`.
+
+pub mod account;
+pub mod domain;
+pub mod hub;
+pub mod io;
+pub mod log;
+pub mod outbound;
+pub mod pace;
+pub mod router;
+pub mod seed;
+pub mod sessions;
+pub mod shard_task;

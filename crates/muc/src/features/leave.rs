@@ -16,12 +16,12 @@ use crate::status::Status;
 
 /// To one's own occupant JID, or to the bare room JID as sloppy clients do. From anybody else it means nothing.
 pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request) -> Outcome {
-    gone(room, request, &cleaned(&stanza.payloads, room.jid()))
+    gone(room, request, &stanza.payloads)
 }
 
 /// The session ended, or leaves all rooms at once.
-pub(crate) fn gone(room: &Room, request: &Request, presence: &Fragment) -> Outcome {
-    leave(room, request, presence.clone(), false)
+pub(crate) fn gone(room: &Room, request: &Request, presence: &[Element]) -> Outcome {
+    leave(room, request, cleaned(presence, room.jid()), false)
 }
 
 /// An error that shows that nothing reaches this session any more removes it.

@@ -1,0 +1,353 @@
+//! One client's connection: bytes to the stream machine, its actions carried out, and what others send to the session written.
+
+use std::collections::VecDeque;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use conclave_xmpp::sasl::ChannelBinding;
+use conclave_xmpp::stream::{Action, Stream, StreamSettings};
+use conclave_xmpp::stream_error::{StreamCondition, StreamError};
+use conclave_xmpp::{BareJid, Condition, StanzaError};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::accounts::Accounts;
+use crate::hub::Hub;
+use crate::io::Io;
+use crate::outbound::Inflow;
+use crate::pace::{Meter, Pace};
+use crate::router::Router;
+use crate::seed;
+use crate::sessions::{BindError, Bound, End};
+
+/// Bytes that one read takes, at most. On the stack, so that an idle connection holds none.
+const READ_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a client may take to accept the last words, and the closing of TLS.
+const FAREWELL_MAX: Duration = Duration::from_millis(500);
+
+/// How long one of the stream's own words may take to be accepted.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// What is the same for all connections of a listener.
+pub struct Terms {
+    /// For the stream machines.
+    pub stream: Arc<StreamSettings>,
+    /// How TLS begins, where it can.
+    pub tls: Option<TlsAcceptor>,
+    /// Whether TLS comes first (XEP-0368).
+    pub direct_tls: bool,
+    /// How long a client may take until it is bound; nothing that it sends prolongs it.
+    pub unauthenticated_max: Duration,
+    /// How fast a session may send.
+    pub pace: Pace,
+    /// Who may log in.
+    pub accounts: Accounts,
+    /// The middle of the node.
+    pub hub: Arc<Hub>,
+    /// Says when the node ends.
+    pub shutdown: CancellationToken,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(tcp: TcpStream, peer: SocketAddr, terms: Arc<Terms>) {
+    match served(tcp, terms).await {
+        Ok(()) => debug!(%peer, "closed"),
+        Err(error) => debug!(%peer, %error, "lost"),
+    }
+}
+
+async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
+    let deadline = Instant::now() + terms.unauthenticated_max;
+    // Stanzas are written as soon as they are there, in as few writes as possible: waiting for more gains nothing.
+    tcp.set_nodelay(true)?;
+    let (io, binding) = match &terms.tls {
+        Some(acceptor) if terms.direct_tls => {
+            let (io, binding) = accept_tls(tcp, acceptor, deadline).await?;
+            (io, Some(ChannelBinding::from_exporter(binding)))
+        }
+        _ => (Io::Plain(tcp), None),
+    };
+    let stream = Stream::new(terms.stream.clone(), seed::fresh(), binding);
+    let deadline = Some(deadline);
+    let mut connection = Connection { io, stream, terms, account: None, session: None, actions: VecDeque::new(), deadline };
+    loop {
+        match connection.run().await? {
+            Done::Closed => return Ok(()),
+            Done::StartTls => connection = connection.start_tls().await?,
+        }
+    }
+}
+
+async fn accept_tls(tcp: TcpStream, acceptor: &TlsAcceptor, deadline: Instant) -> io::Result<(Io, Option<Vec<u8>>)> {
+    let accepted = tokio::time::timeout_at(deadline, acceptor.accept(tcp)).await;
+    let tls = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let binding = crate::tls::exporter(tls.get_ref().1);
+    Ok((Io::Tls(Box::new(tls)), binding))
+}
+
+struct Connection {
+    io: Io,
+    stream: Stream,
+    terms: Arc<Terms>,
+    /// Who has logged in, until a resource is bound.
+    account: Option<BareJid>,
+    session: Option<Session>,
+    /// What the stream machine wants and is not done yet.
+    actions: VecDeque<Action>,
+    /// When a client that is not bound yet is sent away.
+    deadline: Option<Instant>,
+}
+
+/// What a connection has once it is bound.
+struct Session {
+    bound: Arc<Bound>,
+    inflow: Inflow,
+    router: Router,
+    meter: Meter,
+}
+
+/// Why a connection is no longer served as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Closed,
+    /// Everything is written, and TLS comes next.
+    StartTls,
+}
+
+/// What a connection was woken by.
+enum Woken {
+    Read(usize),
+    Outgoing,
+    End(StreamError),
+}
+
+impl Connection {
+    async fn run(&mut self) -> io::Result<Done> {
+        let served = self.serve_stream().await;
+        // However it ended: the session leaves its rooms, and its JID is free again.
+        if let Some(session) = &mut self.session {
+            session.router.leave_all(Vec::new()).await;
+            self.terms.hub.sessions.unbind(&session.bound);
+        }
+        if let Ok(Done::Closed) = served {
+            // A client that does not answer is left to itself.
+            let _ = timeout(FAREWELL_MAX, self.io.shutdown()).await;
+        }
+        served
+    }
+
+    async fn serve_stream(&mut self) -> io::Result<Done> {
+        loop {
+            match self.woken().await? {
+                Woken::Read(0) => return Ok(Done::Closed),
+                Woken::Read(_) => {}
+                Woken::Outgoing => match self.write_outgoing().await? {
+                    Some(error) => return self.end(error).await,
+                    None => continue,
+                },
+                Woken::End(error) => return self.end(error).await,
+            }
+            if let ControlFlow::Break(done) = self.carry_out().await? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. A session that sends too fast is not read until its pace allows.
+    async fn woken(&mut self) -> io::Result<Woken> {
+        let ended = ended(&self.terms.shutdown, self.session.as_ref().map(|session| session.bound.clone()), self.deadline);
+        let pause = self.session.as_ref().and_then(|session| session.meter.pause());
+        let inflow = self.session.as_mut().map(|session| &mut session.inflow);
+        let outgoing = async {
+            match inflow {
+                Some(inflow) => inflow.ready().await,
+                None => pending().await,
+            }
+        };
+        let read = async {
+            if let Some(pause) = pause {
+                sleep_until(pause).await;
+            }
+            read(&mut self.io, &mut self.stream, &mut self.actions).await
+        };
+        tokio::select! {
+            biased;
+            error = ended => Ok(Woken::End(error)),
+            () = outgoing => Ok(Woken::Outgoing),
+            read = read => read.map(Woken::Read),
+        }
+    }
+
+    /// Carries out what the stream machine wants, in its order, until it wants no more or the connection ends.
+    async fn carry_out(&mut self) -> io::Result<ControlFlow<Done>> {
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                Action::Send(bytes) => self.write(&bytes).await?,
+                Action::StartTls => return Ok(ControlFlow::Break(Done::StartTls)),
+                Action::LookUp { account } => {
+                    let found = self.terms.accounts.credentials(&account);
+                    // Checking a PLAIN password derives keys, which takes milliseconds.
+                    self.answer(|stream, out| block_in_place(|| stream.credentials(found.as_deref(), out)));
+                }
+                Action::Authenticated { account } => self.account = Some(account),
+                Action::Bind { resource } => self.bind(&resource),
+                Action::Stanza(stanza) => {
+                    if let Some(session) = &mut self.session {
+                        session.meter.count();
+                        session.router.route(stanza).await;
+                    }
+                }
+                Action::Closing => {
+                    self.leave().await?;
+                    self.answer(Stream::close);
+                }
+                Action::Close => return Ok(ControlFlow::Break(Done::Closed)),
+            }
+        }
+        self.actions = VecDeque::new();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Answers a question of the stream machine; what follows from it comes before what was behind the question.
+    fn answer(&mut self, answer: impl FnOnce(&mut Stream, &mut Vec<Action>)) {
+        let mut out = Vec::new();
+        answer(&mut self.stream, &mut out);
+        for action in out.into_iter().rev() {
+            self.actions.push_front(action);
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = async {
+            self.io.write_all(bytes).await?;
+            self.io.flush().await
+        };
+        timeout(WRITE_MAX, written).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// The same stream, over TLS.
+    async fn start_tls(self) -> io::Result<Connection> {
+        let (Io::Plain(tcp), Some(acceptor)) = (self.io, self.terms.tls.clone()) else {
+            // The stream machine offers TLS only where there is some, and once.
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + self.terms.unauthenticated_max);
+        let (io, binding) = accept_tls(tcp, &acceptor, deadline).await?;
+        let mut connection = Connection { io, ..self };
+        connection.answer(|stream, out| stream.tls_established(binding, out));
+        Ok(connection)
+    }
+
+    fn bind(&mut self, resource: &str) {
+        let Some(account) = self.account.clone() else { return };
+        let result = match self.terms.hub.sessions.bind(&account, resource) {
+            Ok((bound, inflow)) => {
+                let jid = bound.session.jid.clone();
+                debug!(session = %jid, "bound");
+                let router = Router::new(self.terms.hub.clone(), bound.clone());
+                self.session = Some(Session { bound, inflow, router, meter: Meter::new(self.terms.pace) });
+                self.deadline = None;
+                Ok(jid)
+            }
+            Err(BindError::Resource(error)) => Err(StanzaError::new(Condition::BadRequest).text(error.to_string())),
+            Err(BindError::TooMany) => Err(StanzaError::wait("this account has all the sessions that it may have; end one")),
+        };
+        self.answer(|stream, out| stream.bound(result, out));
+    }
+
+    /// The client has closed its stream: its leaves are committed, and what they made others say to it is written, before we close ours.
+    async fn leave(&mut self) -> io::Result<()> {
+        if let Some(session) = &mut self.session {
+            session.router.leave_all(Vec::new()).await;
+            if session.inflow.take_ready() {
+                self.write_outgoing().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what waits for the session. If the session is ended meanwhile, gives what is half written a moment, and says why.
+    async fn write_outgoing(&mut self) -> io::Result<Option<StreamError>> {
+        let Some(session) = &mut self.session else { return Ok(None) };
+        let bound = session.bound.clone();
+        let mut batch = bound.outbound().batch(&mut session.inflow, &bound.to);
+        session.inflow.shrink();
+        let ended = ended(&self.terms.shutdown, Some(bound.clone()), None);
+        let error = tokio::select! {
+            biased;
+            written = batch.write(&mut self.io) => {
+                written?;
+                bound.outbound().written(&batch);
+                return Ok(None);
+            }
+            error = ended => error,
+        };
+        // A stream error can only follow a whole stanza.
+        timeout(FAREWELL_MAX, batch.write(&mut self.io)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        Ok(Some(error))
+    }
+
+    /// We end the stream.
+    async fn end(&mut self, error: StreamError) -> io::Result<Done> {
+        self.actions.clear();
+        self.answer(|stream, out| stream.fail(error, out));
+        let said = timeout(FAREWELL_MAX, self.carry_out()).await;
+        said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        Ok(Done::Closed)
+    }
+}
+
+/// Reads what is there into the stream machine. Cancel-safe: nothing is taken from the connection unless it returns.
+async fn read(io: &mut Io, stream: &mut Stream, actions: &mut VecDeque<Action>) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES_MAX];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer))?;
+        let mut out = Vec::new();
+        stream.received(buffer.filled(), &mut out);
+        actions.extend(out);
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
+}
+
+/// Waits until the stream is to be ended from our side, and says why.
+async fn ended(shutdown: &CancellationToken, bound: Option<Arc<Bound>>, deadline: Option<Instant>) -> StreamError {
+    let end = async {
+        match &bound {
+            Some(bound) => bound.ended().await,
+            None => pending().await,
+        }
+    };
+    let late = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    };
+    let (condition, text) = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => (StreamCondition::SystemShutdown, "the server stops"),
+        end = end => match end {
+            End::Replaced => (StreamCondition::Conflict, "this resource was bound by another connection"),
+            End::SlowReader => (StreamCondition::PolicyViolation, "you do not read what you are sent; connect again"),
+            End::AccountDeleted => (StreamCondition::NotAuthorized, "this account is deleted"),
+        },
+        () = late => (StreamCondition::ConnectionTimeout, "logging in took too long; connect again"),
+    };
+    StreamError { condition, text: Some(text.to_owned()) }
+}

@@ -1,0 +1,221 @@
+//! What is on its way to one session: a bounded queue of shared bytes, drained by vectored writes of everything ready.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Buf, Bytes};
+use conclave_xmpp::Encoded;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+/// Slices of one write, at most (Linux takes 1024).
+const SLICES_MAX: usize = 1020;
+
+/// One thing to be written.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// A stanza for this very session; its JID is spliced in.
+    Stanza(Encoded),
+    /// Bytes as they are.
+    Whole(Bytes),
+}
+
+/// How much may wait for a session that does not read.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboundLimits {
+    /// Bytes.
+    pub bytes_max: usize,
+    /// Stanzas.
+    pub stanzas_max: usize,
+}
+
+/// The end that everybody holds who sends to the session.
+#[derive(Debug)]
+pub struct Outbound {
+    queue: UnboundedSender<Outgoing>,
+    limits: OutboundLimits,
+    bytes: AtomicUsize,
+    stanzas: AtomicUsize,
+    /// Length of the session's escaped JID.
+    to_len: usize,
+}
+
+/// The queue is full: the session reads too slowly to be kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Outbound {
+    /// A queue for a session whose escaped JID has `to_len` bytes.
+    pub fn new(limits: OutboundLimits, to_len: usize) -> (Outbound, Inflow) {
+        // Bounded by `push`, in bytes and in stanzas.
+        let (queue, receiver) = mpsc::unbounded_channel();
+        let outbound = Outbound { queue, limits, bytes: AtomicUsize::new(0), stanzas: AtomicUsize::new(0), to_len };
+        (outbound, Inflow { receiver, taken: Vec::new() })
+    }
+
+    /// Queues, never blocks.
+    pub fn push(&self, outgoing: Outgoing) -> Result<(), Full> {
+        let length = self.length(&outgoing);
+        let bytes = self.bytes.fetch_add(length, Ordering::Relaxed) + length;
+        let stanzas = self.stanzas.fetch_add(1, Ordering::Relaxed) + 1;
+        if bytes > self.limits.bytes_max || stanzas > self.limits.stanzas_max {
+            return Err(Full);
+        }
+        // A closed queue belongs to a connection that is gone.
+        let _ = self.queue.send(outgoing);
+        Ok(())
+    }
+
+    fn length(&self, outgoing: &Outgoing) -> usize {
+        match outgoing {
+            Outgoing::Stanza(encoded) => encoded.len_with(self.to_len),
+            Outgoing::Whole(bytes) => bytes.len(),
+        }
+    }
+
+    /// What was taken is written.
+    pub fn written(&self, batch: &Batch) {
+        self.bytes.fetch_sub(batch.bytes, Ordering::Relaxed);
+        self.stanzas.fetch_sub(batch.stanzas, Ordering::Relaxed);
+    }
+
+    /// What waits, as a batch of slices.
+    pub fn batch(&self, inflow: &mut Inflow, to: &Bytes) -> Batch {
+        let mut batch = Batch::default();
+        for outgoing in inflow.taken.drain(..) {
+            batch.bytes += self.length(&outgoing);
+            batch.stanzas += 1;
+            batch.push(outgoing, to);
+        }
+        batch
+    }
+}
+
+/// The end that the connection holds.
+#[derive(Debug)]
+pub struct Inflow {
+    receiver: UnboundedReceiver<Outgoing>,
+    taken: Vec<Outgoing>,
+}
+
+impl Inflow {
+    /// Waits until something is to be written and takes all there is, up to one write's worth. Cancel-safe.
+    pub async fn ready(&mut self) {
+        if self.taken.is_empty() {
+            self.receiver.recv_many(&mut self.taken, SLICES_MAX / 3).await;
+        }
+    }
+
+    /// Gives back what a burst took, so that an idle session is small.
+    pub fn shrink(&mut self) {
+        if self.taken.is_empty() {
+            self.taken = Vec::new();
+        }
+    }
+
+    /// Takes what there is now; whether there is anything.
+    pub fn take_ready(&mut self) -> bool {
+        while self.taken.len() < SLICES_MAX / 3 {
+            match self.receiver.try_recv() {
+                Ok(outgoing) => self.taken.push(outgoing),
+                Err(_) => break,
+            }
+        }
+        !self.taken.is_empty()
+    }
+}
+
+/// Slices that go out in as few writes as possible.
+#[derive(Debug, Default)]
+pub struct Batch {
+    slices: VecDeque<Bytes>,
+    bytes: usize,
+    stanzas: usize,
+}
+
+impl Batch {
+    fn push(&mut self, outgoing: Outgoing, to: &Bytes) {
+        match outgoing {
+            Outgoing::Whole(bytes) => self.slices.push_back(bytes),
+            Outgoing::Stanza(Encoded { name, rest }) => {
+                self.slices.extend([Bytes::from_static(name.head()), to.clone(), rest]);
+            }
+        }
+    }
+
+    /// Writes what is left; on cancellation it knows how far it came.
+    pub async fn write<W: AsyncWrite + Unpin>(&mut self, io: &mut W) -> std::io::Result<()> {
+        while !self.slices.is_empty() {
+            let written = {
+                let mut slices = Vec::with_capacity(self.slices.len().min(SLICES_MAX));
+                slices.extend(self.slices.iter().take(SLICES_MAX).map(|bytes| IoSlice::new(bytes)));
+                io.write_vectored(&slices).await?
+            };
+            if written == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            self.advance(written);
+        }
+        io.flush().await
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(first) = self.slices.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.slices.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_xmpp::{StanzaName, StanzaWriter};
+
+    use super::*;
+
+    const LIMITS: OutboundLimits = OutboundLimits { bytes_max: 200, stanzas_max: 3 };
+
+    #[tokio::test]
+    async fn everything_ready_goes_out_with_the_receiver_spliced_in() {
+        let (outbound, mut inflow) = Outbound::new(LIMITS, 3);
+        let stanza = StanzaWriter::new(StanzaName::Message).attribute("id", "1").finish();
+        outbound.push(Outgoing::Stanza(stanza)).unwrap();
+        outbound.push(Outgoing::Whole(Bytes::from_static(b"<a/>"))).unwrap();
+        inflow.ready().await;
+        let mut batch = outbound.batch(&mut inflow, &Bytes::from_static(b"a@b"));
+        let mut out = Vec::new();
+        batch.write(&mut out).await.unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "<message to='a@b' id='1'/><a/>");
+        outbound.written(&batch);
+        assert_eq!((outbound.bytes.into_inner(), outbound.stanzas.into_inner()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_stops_anywhere_goes_on_there() {
+        for at in 1..30 {
+            let (outbound, mut inflow) = Outbound::new(LIMITS, 3);
+            let stanza = StanzaWriter::new(StanzaName::Iq).attribute("id", "12").finish();
+            outbound.push(Outgoing::Stanza(stanza)).unwrap();
+            inflow.ready().await;
+            let mut batch = outbound.batch(&mut inflow, &Bytes::from_static(b"a@b"));
+            let whole: Vec<u8> = batch.slices.iter().flatten().copied().collect();
+            batch.advance(at.min(whole.len()));
+            let rest: Vec<u8> = batch.slices.iter().flatten().copied().collect();
+            assert_eq!(rest, whole[at.min(whole.len())..]);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_says_so() {
+        let bytes = |n| Outgoing::Whole(Bytes::from(vec![b' '; n]));
+        let (outbound, _inflow) = Outbound::new(LIMITS, 3);
+        assert_eq!((outbound.push(bytes(150)), outbound.push(bytes(51))), (Ok(()), Err(Full)));
+        let (outbound, _inflow) = Outbound::new(LIMITS, 3);
+        assert_eq!([1, 1, 1, 1].map(|n| outbound.push(bytes(n)).is_ok()), [true, true, true, false]);
+    }
+}
