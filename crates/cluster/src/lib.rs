@@ -3,6 +3,8 @@
 //!
 //! This crate is pure: it does not know how bytes travel, what time it is, or where a log is kept.
 
+pub mod accounts;
+pub mod accounts_codec;
 pub mod codec;
 pub mod edge;
 pub mod frame;
@@ -11,6 +13,7 @@ pub mod service;
 pub mod shard;
 pub mod shard_map;
 
+pub use accounts::{AccountChange, AccountRefusal, AccountRequest, Accounts, Secret};
 pub use edge::{Edge, Sessions};
 pub use frame::Frame;
 pub use shard::{Output, Shard};

@@ -1,0 +1,79 @@
+//! The arrows between the crates, as cargo itself sees them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// What each pure crate may use directly. Whatever is not here is a decision to be made, not a line to be added.
+const ALLOWED: &[(&str, &[&str])] = &[
+    (
+        "conclave-xmpp",
+        &["base64", "bytes", "compact_str", "hmac", "jid", "jiff", "pbkdf2", "quick-xml", "sha1", "sha2", "stringprep", "subtle"],
+    ),
+    ("conclave-muc", &["compact_str", "conclave-xmpp", "hmac", "rpds", "sha2"]),
+    ("conclave-cluster", &["conclave-muc", "conclave-xmpp", "prost", "sha2"]),
+];
+
+/// What must not be reached by any way: runtimes, sockets, disks, threads, clocks, chance.
+const FORBIDDEN: &[&str] = &[
+    "tokio", "mio", "socket2", "tonic", "openraft", "sled", "rustls", "rand", "getrandom", "fastrand", "tracing", "async-std",
+    "crossbeam-utils", "rayon", "tempfile",
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().exec().expect("cargo describes the workspace")
+}
+
+#[test]
+fn pure_crates_use_what_is_allowed_and_nothing_else() {
+    let metadata = metadata();
+    for (name, allowed) in ALLOWED {
+        let package = metadata.workspace_packages().into_iter().find(|package| package.name == *name).expect("it is a member");
+        let used: BTreeSet<&str> =
+            package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal).map(|d| d.name.as_str()).collect();
+        let unknown: Vec<_> = used.difference(&allowed.iter().copied().collect()).copied().collect();
+        assert!(unknown.is_empty(), "{name} uses {unknown:?}");
+    }
+}
+
+#[test]
+fn nothing_impure_is_reached() {
+    let metadata = metadata();
+    let resolve = metadata.resolve.as_ref().expect("dependencies are resolved");
+    let names: BTreeMap<_, _> = metadata.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
+    for (name, _) in ALLOWED {
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<_> = resolve.nodes.iter().filter(|node| names[&node.id] == *name).collect();
+        while let Some(node) = next.pop() {
+            for dependency in &node.deps {
+                let normal = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+                if normal && reached.insert(dependency.pkg.clone()) {
+                    next.extend(resolve.nodes.iter().filter(|node| node.id == dependency.pkg));
+                }
+            }
+        }
+        let impure: Vec<_> = reached.iter().map(|id| &names[id]).filter(|name| FORBIDDEN.contains(&name.as_str())).collect();
+        assert!(impure.is_empty(), "{name} reaches {impure:?}");
+    }
+}
+
+/// The rules of XEP-0045 live in `muc`: no other crate says an affiliation, a role or a status code.
+#[test]
+fn the_server_holds_no_rule_of_a_room() {
+    let words = ["Affiliation::", "Role::", "Status::", "muc#admin", "muc#owner", "MUC_ADMIN", "MUC_OWNER"];
+    let root = metadata().workspace_root.join("crates/server/src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.into_std_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources are here") {
+            let path = entry.expect("the sources are here").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("sources are text");
+            found.extend(words.iter().filter(|word| text.contains(**word)).map(|word| format!("{}: {word}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
