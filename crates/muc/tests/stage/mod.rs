@@ -1,0 +1,154 @@
+//! A stage for one room: lines of `name: stanza` in, lines of `name < stanza` out, in the order of sending.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use conclave_muc::{Asked, Attachment, Audience, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View};
+use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::{BareJid, Encoded, FullJid, Stanza, Timestamp};
+
+const LIMITS: Limits = Limits { stanza_bytes_max: 100_000, depth_max: 50, attributes_max: 50, stream_bytes_max: None };
+
+pub struct Stage {
+    pub room: Room,
+    pub now: Timestamp,
+    pub service: Service,
+    pub rooms_full: bool,
+    seats: Seats<FullJid>,
+    index: u64,
+    ids: BTreeMap<String, u64>,
+    out: String,
+}
+
+impl Stage {
+    pub fn new() -> Stage {
+        let service = Service {
+            admins: vec![BareJid::parse("admin@h").unwrap()],
+            creation_restricted: false,
+            occupants_max: 100,
+            history_max: 50,
+            groupchat_bytes_max: 2000,
+            lock_milliseconds: 300_000,
+            secret: [7; 32],
+        };
+        Stage {
+            room: Room::absent(BareJid::parse("r@c").unwrap()),
+            now: Timestamp(1_700_000_000_000),
+            service,
+            rooms_full: false,
+            seats: Seats::default(),
+            index: 0,
+            ids: BTreeMap::new(),
+            out: String::new(),
+        }
+    }
+
+    /// A room that `owner` has entered as `Owner` and opened as it is.
+    pub fn opened() -> Stage {
+        let mut stage = Stage::new();
+        stage.play(
+            "owner: <presence to='r@c/Owner'><x xmlns='http://jabber.org/protocol/muc'/></presence>
+             owner: <iq id='open' type='set' to='r@c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>",
+        );
+        stage
+    }
+
+    /// Plays lines and returns what was sent because of them. `name/resource` names another session of the same account.
+    pub fn play(&mut self, script: &str) -> String {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (who, stanza) = line.split_once(": ").expect("name: stanza");
+            match stanza {
+                "GONE" => self.ask(who, Asked::Gone { presence: Vec::new() }),
+                "BOUND ANEW" => *self.ids.entry(who.to_owned()).or_insert(1) += 1,
+                stanza => self.ask(who, Asked::Stanza(parse(stanza))),
+            }
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn ask(&mut self, who: &str, what: Asked) {
+        let jid = full(who);
+        let id = *self.ids.entry(who.to_owned()).or_insert(1);
+        let session = Session { jid, id };
+        let request = Request { session, attachment: Attachment(1), number: 1, floor: 1, what };
+        let context = Context { now: self.now, service: Arc::new(self.service.clone()), rooms_full: self.rooms_full };
+        match self.room.decide(&request, &context) {
+            Ok(Outcome::Log(change)) => {
+                let iq = match &request.what {
+                    Asked::Stanza(Stanza::Iq(iq)) => iq.head.id.clone(),
+                    _ => None,
+                };
+                self.index += 1;
+                let origin = Some(Origin { session: request.session.clone(), number: 1, iq });
+                let effects = self.room.apply(&Entry { index: self.index, time: self.now, origin, change });
+                self.send(&effects);
+            }
+            Ok(Outcome::Send(effects)) => self.send(&effects),
+            Ok(Outcome::Nothing) => {}
+            Err(refusal) => {
+                let Asked::Stanza(stanza) = &request.what else { panic!("only stanzas are refused") };
+                if let Some(reply) = stanza.error_reply(&refusal.to_error(self.room.jid())) {
+                    self.write(&request.session.jid, &reply);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Seat(change) => self.seats.fold(change, |session| Some(session.jid.clone())),
+                Effect::Send { to, what } => {
+                    let mut receivers = Vec::new();
+                    match to {
+                        Audience::Session(jid) if self.seats.get(jid).is_none() => receivers.push((jid.clone(), View::Plain)),
+                        to => self.seats.each(to, what.shown_nick(), |jid, view| receivers.push((jid.clone(), view))),
+                    }
+                    for (jid, view) in receivers {
+                        self.write(&jid, &what.encode(view));
+                    }
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, to: &FullJid, stanza: &Encoded) {
+        let name = to.as_str().replace("@h/1", "").replace("@h", "");
+        let text = format!("{stanza:?}").replace(" to='TO'", "");
+        self.out.push_str(&format!("{name} < {}\n", shortened(&text)));
+    }
+}
+
+/// The stanza without what is the same in all of them.
+fn shortened(text: &str) -> String {
+    let mut text = text
+        .replace(" xmlns='http://jabber.org/protocol/muc#", " #='")
+        .replace(" xmlns='http://jabber.org/protocol/muc'", " #='muc'")
+        .replace(" xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'", "");
+    while let Some(start) = text.find("<occupant-id ") {
+        let end = start + text[start..].find("/>").unwrap() + 2;
+        text.replace_range(start..end, "");
+    }
+    text
+}
+
+fn full(who: &str) -> FullJid {
+    let jid = match who.split_once('/') {
+        Some((account, resource)) => format!("{account}@h/{resource}"),
+        None => format!("{who}@h/1"),
+    };
+    FullJid::parse(&jid).unwrap()
+}
+
+fn parse(stanza: &str) -> Stanza {
+    let mut parser = Parser::new(LIMITS);
+    parser.push(b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>");
+    parser.push(stanza.as_bytes());
+    loop {
+        match parser.next().expect(stanza) {
+            Some(Event::Element(element)) => return Stanza::from_element(element).expect(stanza),
+            Some(_) => {}
+            None => panic!("incomplete: {stanza}"),
+        }
+    }
+}
