@@ -47,7 +47,7 @@ fn payload(iq: &Iq, rooms: &[Listing]) -> Result<Option<Element>, StanzaError> {
 fn info() -> Element {
     let identity =
         Element::new("identity", ns::DISCO_INFO).with("category", "conference").with("type", "text").with("name", "Rooms");
-    let features = [ns::MUC, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::RSM, ns::PING, ns::OCCUPANT_ID];
+    let features = [ns::MUC, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC_STABLE_ID, ns::RSM, ns::PING, ns::OCCUPANT_ID];
     let feature = |var| Element::new("feature", ns::DISCO_INFO).with("var", var);
     Element::new("query", ns::DISCO_INFO).with_child(identity).with_children(features.map(feature))
 }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use conclave_xmpp::sasl::ChannelBinding;
+use conclave_xmpp::sasl::{ChannelBinding, Credentials};
 use conclave_xmpp::stream::{Action, Stream, StreamSettings};
 use conclave_xmpp::stream_error::{StreamCondition, StreamError};
 use conclave_xmpp::{BareJid, Condition, StanzaError};
@@ -24,7 +23,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::accounts::Accounts;
 use crate::hub::Hub;
 use crate::io::Io;
 use crate::outbound::Inflow;
@@ -42,6 +40,9 @@ const FAREWELL_MAX: Duration = Duration::from_millis(500);
 /// How long one of the stream's own words may take to be accepted.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
+/// Finds what is stored of an account.
+pub type LookUp = Arc<dyn Fn(&BareJid) -> Option<Arc<Credentials>> + Send + Sync>;
+
 /// What is the same for all connections of a listener.
 pub struct Terms {
     /// For the stream machines.
@@ -55,7 +56,7 @@ pub struct Terms {
     /// How fast a session may send.
     pub pace: Pace,
     /// Who may log in.
-    pub accounts: Accounts,
+    pub look_up: LookUp,
     /// The middle of the node.
     pub hub: Arc<Hub>,
     /// Says when the node ends.
@@ -95,7 +96,7 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
 async fn accept_tls(tcp: TcpStream, acceptor: &TlsAcceptor, deadline: Instant) -> io::Result<(Io, Option<Vec<u8>>)> {
     let accepted = tokio::time::timeout_at(deadline, acceptor.accept(tcp)).await;
     let tls = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let binding = crate::tls::exporter(tls.get_ref().1);
+    let binding = crate::io::exporter(tls.get_ref().1);
     Ok((Io::Tls(Box::new(tls)), binding))
 }
 
@@ -199,7 +200,7 @@ impl Connection {
                 Action::Send(bytes) => self.write(&bytes).await?,
                 Action::StartTls => return Ok(ControlFlow::Break(Done::StartTls)),
                 Action::LookUp { account } => {
-                    let found = self.terms.accounts.credentials(&account);
+                    let found = (self.terms.look_up)(&account);
                     // Checking a PLAIN password derives keys, which takes milliseconds.
                     self.answer(|stream, out| block_in_place(|| stream.credentials(found.as_deref(), out)));
                 }
@@ -306,8 +307,7 @@ impl Connection {
         self.actions.clear();
         self.answer(|stream, out| stream.fail(error, out));
         let said = timeout(FAREWELL_MAX, self.carry_out()).await;
-        said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        Ok(Done::Closed)
+        said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map(|_| Done::Closed)
     }
 }
 
