@@ -19,6 +19,8 @@ mod features;
 mod header;
 mod nonces;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
