@@ -102,7 +102,7 @@ impl Connection {
     /// The next stanza, or nothing if the time is over. Dropping the future loses nothing.
     pub async fn next(&mut self, deadline: Instant) -> Result<Option<Element>, ConnectionError> {
         while !self.closed {
-            match self.stream.next().map_err(ConnectionError::Xml)? {
+            match self.stream.read().map_err(ConnectionError::Xml)? {
                 Some(Incoming::Stanza(stanza)) => return Ok(Some(stanza)),
                 Some(Incoming::Closed) => break,
                 Some(Incoming::Opened) => continue,
@@ -176,7 +176,7 @@ impl Connection {
     /// Opens a stream, for the first time or after the login, and reads the features.
     async fn open_stream(&mut self, deadline: Instant) -> Result<Element, ConnectionError> {
         self.stream = IncomingStream::of_server();
-        let mut header = String::from("<?xml version='1.0'?><stream:stream version='1.0' xml:lang='en' to='");
+        let mut header = String::from("<?xml version='1.0'?><stream:stream version='1.0' to='");
         escape_attribute(&mut header, self.jid.domain());
         header.push_str("' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
         self.write(&header, deadline).await?;

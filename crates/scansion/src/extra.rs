@@ -103,6 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn the_file_beside_the_script_comes_before_the_one_elsewhere() {
+        let folder = std::env::temp_dir().join(format!("scansion-extra-{}", std::process::id()));
+        let elsewhere = folder.join("elsewhere");
+        std::fs::create_dir_all(&elsewhere).expect("folders");
+        let text = "[Client] Ada\njid: ada@one.example/desk\npassword: x\n-----\n";
+        let script = Script::parse(&folder.join("t.scs"), text).expect("a script");
+        let found = || Extra::of(&script, Some(&elsewhere)).expect("a file or none").path;
+        assert_eq!(found(), None);
+        for path in [elsewhere.join("t.extra"), folder.join("t.extra")] {
+            std::fs::write(&path, "").expect("a file");
+            assert_eq!(found(), Some(path));
+        }
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let table = [
             ("Ada may receive:\n\t<presence/>", "t.extra:1: the reason is missing"),

@@ -77,7 +77,7 @@ pub async fn play(script: &Script, options: &Options) -> Result<Outcome, ScriptE
 /// A client of the script, as far as it has come.
 pub(crate) enum Seat {
     Absent,
-    Online(Connection),
+    Online(Box<Connection>),
     Left,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Player<'a> {
         let wanted = &self.script.clients[client];
         let address = self.options.targets.address(client, wanted);
         let deadline = self.deadline();
-        self.seats[client] = Seat::Online(Connection::open(&address, wanted, deadline).await?);
+        self.seats[client] = Seat::Online(Box::new(Connection::open(&address, wanted, deadline).await?));
         Ok(())
     }
 

@@ -66,6 +66,15 @@ Anna disconnects
 }
 
 #[test]
+fn the_longest_name_wins() {
+    let client = |name: &str| format!("[Client] {name}\njid: a@one.example\npassword: x\n");
+    let text = [client("Anna"), client("Anna sends"), "--\nAnna sends connects\nAnna sends: <a/>\n".to_owned()].concat();
+    let script = Script::parse(Path::new("t.scs"), &text).expect("a script");
+    let shown: Vec<(usize, bool)> = script.steps.iter().map(|step| (step.client, step.act == Act::Connect)).collect();
+    assert_eq!(shown, [(1, true), (0, false)]);
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_and_line() {
     let table = [
         ("Bert connects", "t.scs:11: `Bert connects` does not begin with a client's name; the clients are: Anna, Anna's phone"),

@@ -36,7 +36,7 @@ pub fn stanzas(body: &[(usize, &str)], clients: &[Named<'_>]) -> Result<Vec<(usi
         let text = with_addresses(text, clients).map_err(|what| Fault { line, what })?;
         stream.push(if between { text.trim_start() } else { &text }.as_bytes());
         stream.push(b"\n");
-        while let Some(incoming) = stream.next().map_err(|what| Fault { line, what })? {
+        while let Some(incoming) = stream.read().map_err(|what| Fault { line, what })? {
             match incoming {
                 Incoming::Opened => {}
                 Incoming::Stanza(mut stanza) => {

@@ -48,7 +48,7 @@ impl IncomingStream {
     }
 
     /// What has come completely; the error says what is wrong with the XML.
-    pub fn next(&mut self) -> Result<Option<Incoming>, String> {
+    pub fn read(&mut self) -> Result<Option<Incoming>, String> {
         Ok(self.parser.next().map_err(|error| error.to_string())?.map(|event| match event {
             Event::StreamOpen(_) => Incoming::Opened,
             Event::Element(element) => Incoming::Stanza(element),

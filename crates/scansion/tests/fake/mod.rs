@@ -58,7 +58,7 @@ impl Session {
         let mut stream = IncomingStream::of_server();
         let mut bytes = [0; 4096];
         loop {
-            match stream.next().expect("XML") {
+            match stream.read().expect("XML") {
                 Some(Incoming::Opened) => {
                     let offer = if self.user.is_empty() { self.said("FEATURES").unwrap_or(PLAIN) } else { BIND };
                     self.say(&format!("{HEADER}{offer}</stream:features>")).await;
