@@ -63,6 +63,11 @@ impl Namespaces {
         }
     }
 
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.bindings.capacity() * size_of::<Binding>()
+    }
+
     fn find(&self, prefix: &str) -> Option<&str> {
         self.bindings.iter().rev().find(|binding| binding.prefix == prefix).map(|binding| &*binding.namespace)
     }

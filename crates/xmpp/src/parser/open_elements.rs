@@ -37,4 +37,9 @@ impl OpenElements {
         self.names.clear();
         self.names.shrink_to(8);
     }
+
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.names.capacity() * size_of::<Range<usize>>()
+    }
 }

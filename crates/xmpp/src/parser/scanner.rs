@@ -10,6 +10,7 @@ use super::fault::Fault;
 use crate::stream_error::StreamCondition;
 
 const CDATA: &[u8] = b"[CDATA[";
+const INSTRUCTION: &str = "processing instructions are not allowed, and an XML declaration only as the very first thing";
 
 /// Where the scanner stands in the item: the header with all that precedes it, or a child of the stream.
 #[derive(Default)]
@@ -122,7 +123,7 @@ impl Scanner {
             (State::Markup, b'/') => State::EndTag,
             (State::Markup, b'!') => State::Bang(0),
             (State::Markup, b'?') if place == Place::Prolog && self.token_start == 0 => State::Question(0),
-            (State::Markup, b'?') => return Err(Fault::restricted(self.at, "processing instructions are not allowed")),
+            (State::Markup, b'?') => return Err(Fault::restricted(self.at, INSTRUCTION)),
             (State::Markup, _) => return self.begin_start_tag(byte, place),
             (State::EndTag, b'<') => return Err(Fault::malformed(self.at, "a tag stands within a tag")),
             (State::EndTag, b'>') => return Ok(self.end(TokenKind::EndTag)),
@@ -137,7 +138,7 @@ impl Scanner {
             (State::CData(_), _) => State::CData(0),
             (State::Question(3), b' ' | b'\t' | b'\r' | b'\n') => State::Declaration(false),
             (State::Question(count @ 0..3), _) if b"xml"[*count] == byte => State::Question(count + 1),
-            (State::Question(_), _) => return Err(Fault::restricted(self.at, "processing instructions are not allowed")),
+            (State::Question(_), _) => return Err(Fault::restricted(self.at, INSTRUCTION)),
             (State::Declaration(true), b'>') => return Ok(self.end(TokenKind::Declaration)),
             (State::Declaration(_), _) => State::Declaration(byte == b'?'),
             (State::Text | State::StartTag(_), _) => return Ok(None),

@@ -1,8 +1,13 @@
 //! What is common to the tests of the parser.
 
+mod expat;
+mod headers;
+mod limits;
+mod properties;
 mod stanzas;
 
 use super::*;
+use crate::element::Node;
 use crate::ns;
 
 /// A header as clients send it.
@@ -35,10 +40,31 @@ fn outcome(limits: Limits, pieces: &[&[u8]]) -> String {
 
 fn line(event: &Event) -> String {
     match event {
-        Event::StreamOpen(header) => format!("open to={:?} in {}", header.to, header.default_namespace),
-        Event::Element(element) => element.to_string(),
+        Event::StreamOpen(header) => format!("open to={:?} in {:?}", header.to, header.default_namespace),
+        Event::Element(element) => visible(&element.to_string()),
         Event::StreamClose => "close".to_owned(),
     }
+}
+
+/// The text in ASCII, on one line.
+fn visible(text: &str) -> String {
+    let plain = |c: char| c == ' ' || c.is_ascii_graphic();
+    text.chars().map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+}
+
+/// The children of the stream that come before anything is wrong.
+fn elements(limits: Limits, pieces: &[&[u8]]) -> Vec<Element> {
+    let mut parser = Parser::new(limits);
+    let mut elements = Vec::new();
+    for piece in pieces {
+        parser.push(piece);
+        while let Ok(Some(event)) = parser.next() {
+            if let Event::Element(element) = event {
+                elements.push(element);
+            }
+        }
+    }
+    elements
 }
 
 /// The outcome, which must not depend on how the bytes are cut.
