@@ -1,4 +1,4 @@
-//! A room's configuration (§10.2, §15.5.3), and the fields of its form in form order.
+//! A room's configuration (§10.2, §16.5.3), and the fields of its form in form order.
 
 use conclave_xmpp::{DataForm, Field, FieldKind, FormError, FormKind, ns};
 
@@ -49,7 +49,7 @@ pub struct RoomConfig {
     pub enforce_nick: bool,
 }
 
-/// §15.5.3 `muc#roomconfig_allowpm`.
+/// §16.5.3 `muc#roomconfig_allowpm`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AllowPm {
     /// Every occupant.
@@ -64,7 +64,7 @@ pub enum AllowPm {
     Nobody,
 }
 
-/// §15.5.3 `muc#roomconfig_presencebroadcast`.
+/// §16.5.3 `muc#roomconfig_presencebroadcast`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PresenceBroadcast {
     /// Moderators are shown.

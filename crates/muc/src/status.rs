@@ -1,4 +1,4 @@
-//! Status codes (§15.6), by name.
+//! Status codes (§16.6), by name.
 
 use conclave_xmpp::{Element, ns};
 

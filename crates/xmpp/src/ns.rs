@@ -65,7 +65,7 @@ namespaces! {
     MUC_STABLE_ID = "http://jabber.org/protocol/muc#stable_id";
     /// XEP-0410 feature: the room itself answers self-pings.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
-    /// XEP-0045 §6.7 (deprecated) room traffic.
+    /// XEP-0045 §18.1.1 allowable traffic.
     MUC_TRAFFIC = "http://jabber.org/protocol/muc#traffic";
     /// XEP-0249 and the legacy form of mediated invitations.
     CONFERENCE = "jabber:x:conference";

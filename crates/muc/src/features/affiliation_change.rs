@@ -77,7 +77,7 @@ fn nick_change(
     Ok(Some(NickChange::Reserve(nick)))
 }
 
-/// §10.6: a room never loses its last owner.
+/// §10.4: a room never loses its last owner.
 pub(crate) fn check_owner_remains(open: &Open, items: &[Item]) -> Result<(), Refusal> {
     let mut changed = BTreeMap::new();
     for item in items {
@@ -92,7 +92,7 @@ pub(crate) fn check_owner_remains(open: &Open, items: &[Item]) -> Result<(), Ref
     if changed.is_empty() || joins || open.affiliates.iter().any(stays) {
         return Ok(());
     }
-    Err(Refusal::conflict("§10.6: a room must keep an owner"))
+    Err(Refusal::conflict("§10.4: a room must keep an owner"))
 }
 
 /// Admins read the lists of their rank and below; members read those of a room whose JIDs they see anyway; and the room may show its members.

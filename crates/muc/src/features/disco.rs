@@ -16,7 +16,7 @@ pub(crate) fn info(room: &Room, open: &Open, iq: &Iq, query: &Element, request: 
     let payload = match query.attribute("node") {
         None => of_room(room, open),
         Some(OWN_NICK) => own_nick(open, request),
-        // §6.7 answers "everything may pass" by this very error.
+        // §18.1.1: this very error means that all traffic may pass.
         Some(_) => return Err(Refusal::service_unavailable("a room has no such node")),
     };
     Ok(answer(request, iq.result(Some(&payload))))
@@ -70,7 +70,7 @@ const SERVED: [&str; 9] = [
     ns::STANZA_ID,
 ];
 
-/// §15.3: one of each pair.
+/// §16.3: one of each pair.
 fn kind_of_room(open: &Open) -> [&'static str; 6] {
     let config = &open.config;
     let either = |is: bool, yes, no| if is { yes } else { no };
@@ -84,7 +84,7 @@ fn kind_of_room(open: &Open) -> [&'static str; 6] {
     ]
 }
 
-/// §15.5.4. The subject is shown only of rooms that are listed anyway.
+/// §16.5.4. The subject is shown only of rooms that are listed anyway.
 fn room_info(open: &Open) -> DataForm {
     let config = &open.config;
     let text = |var, value: &str| Field::new(FieldKind::TextSingle, var, value);

@@ -1,4 +1,4 @@
-//! §7.2.13, what was said before one came.
+//! §7.2.13-7.2.14, what was said before one came.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ pub(crate) fn replay<'a>(open: &'a Open, wish: &HistoryWish) -> impl Iterator<It
     chosen.into_iter().map(|message| What::Message { message, delayed: true })
 }
 
-/// §7.2.13: `maxchars` counts the characters of the complete stanzas.
+/// §7.2.14: `maxchars` counts the characters of the complete stanzas.
 fn chars(message: &Arc<Message>) -> u64 {
     let stanza = What::Message { message: message.clone(), delayed: true }.encode(View::Plain);
     String::from_utf8_lossy(&stanza.rest).chars().count() as u64

@@ -1,4 +1,4 @@
-//! §7.14, leaving; and the removal of sessions whose stanzas bounce (§9, RFC 6120 §8.3).
+//! §7.14, leaving; and the removal of sessions whose stanzas bounce (§11.1).
 
 use std::sync::Arc;
 

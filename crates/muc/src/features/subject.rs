@@ -1,4 +1,4 @@
-//! §7.2.15 and §8.1, the subject: every newcomer is told, even that there is none.
+//! §7.2.15, §7.3 and §8.1, the subject: every newcomer is told, even that there is none.
 
 use conclave_xmpp::{BareJid, Message as MessageStanza, ns};
 
