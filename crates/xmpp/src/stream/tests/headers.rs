@@ -104,7 +104,7 @@ fn a_header_comes_once_and_stays_the_same() {
         &["C: {header}<presence/>"],
         expect![[r#"
             C: {header}<presence/>
-              S: <stream:error><restricted-xml xmlns='…streams'/><text xmlns='…streams' xml:lang='en'>byte 2 of the stanza: processing instructions are not allowed</text></stream:error></stream:stream>
+              S: <stream:error><restricted-xml xmlns='…streams'/><text xmlns='…streams' xml:lang='en'>byte 2 of the stanza: processing instructions are not allowed, and an XML declaration only as the very first thing</text></stream:error></stream:stream>
               Close
         "#]],
     );
