@@ -4,13 +4,19 @@
 //! in [`router`], and [`shard_task`] drives the pure machines of `cluster`.
 
 pub mod account;
+pub mod accounts;
+pub mod connection;
 pub mod domain;
 pub mod hub;
 pub mod io;
+pub mod listener;
 pub mod log;
 pub mod outbound;
 pub mod pace;
 pub mod router;
 pub mod seed;
 pub mod sessions;
+pub mod settings;
 pub mod shard_task;
+pub mod tls;
+pub mod trace;

@@ -1,0 +1,119 @@
+//! The settings of a node: a TOML file, then `CONCLAVE_*` variables, then flags; what comes later wins.
+//!
+//! Every key stands once, in the tables of [`keys`] and [`limits`], and can be given in all three ways. Anything wrong stops the
+//! start, and everything that is wrong is said at once.
+
+mod complaint;
+mod draft;
+mod environment;
+mod file;
+mod flags;
+mod key;
+mod keys;
+mod limits;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use conclave_xmpp::BareJid;
+
+use crate::trace::LogFormat;
+use draft::Draft;
+
+pub use complaint::SettingsError;
+pub use environment::{is_setting as is_setting_variable, variable_of};
+pub use flags::SettingFlags;
+pub use limits::Limits;
+
+/// Where a node keeps its data unless told otherwise.
+pub const DIRECTORY_DEFAULT: &str = "/var/lib/conclave";
+
+/// What a node is told. Checked: whoever has one can rely on it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The domain of the accounts.
+    pub domain: BareJid,
+    /// The domain of the rooms.
+    pub service_domain: BareJid,
+    /// Where the node keeps its data and its administration socket.
+    pub dir: PathBuf,
+    /// Where clients connect and then ask for TLS (RFC 6120 §5).
+    pub c2s: Vec<SocketAddr>,
+    /// Where clients connect with TLS from the first byte (XEP-0368).
+    pub c2s_tls: Vec<SocketAddr>,
+    /// The certificate and its key; without it the node listens on loopback only.
+    pub certificate: Option<CertificateFiles>,
+    /// Whether clients may log in without TLS.
+    pub plain_without_tls: PlainWithoutTls,
+    /// The accounts that run the service: they are owners of every room.
+    pub admins: Vec<BareJid>,
+    /// Who may create rooms.
+    pub room_creation: RoomCreation,
+    /// Rounds of PBKDF2 that a new password gets (RFC 7677 §4).
+    pub password_iterations: u32,
+    /// What is logged: a level, or levels by target; see [`crate::trace`].
+    pub log: String,
+    /// How it is written.
+    pub log_format: LogFormat,
+    /// How much of everything there may be.
+    pub limits: Limits,
+}
+
+/// Two PEM files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateFiles {
+    /// The node's certificate and what leads to the authority.
+    pub certificate: PathBuf,
+    /// The private key that belongs to it.
+    pub key: PathBuf,
+}
+
+/// Whether clients may log in without TLS, with a password that everybody on the way can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PlainWithoutTls {
+    /// Nobody may.
+    #[default]
+    Never,
+    /// Clients of this machine may: for trials and tests.
+    Loopback,
+}
+
+/// Who may create rooms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RoomCreation {
+    /// Every account.
+    #[default]
+    Anyone,
+    /// Only those that run the service.
+    Admins,
+}
+
+impl Settings {
+    /// Reads all three sources. `environment` is the process's; variables that do not begin with `CONCLAVE_` are passed over.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: &SettingFlags,
+    ) -> Result<Settings, SettingsError> {
+        let mut complaints = Vec::new();
+        let mut given = Vec::new();
+        if let Some(path) = file {
+            file::read(path, &mut given, &mut complaints).map_err(|complaint| SettingsError::new(vec![complaint]))?;
+        }
+        environment::read(environment, &mut given, &mut complaints);
+        flags.read(&mut given);
+        let mut draft = Draft::default();
+        for given in given {
+            draft.take(given, &mut complaints);
+        }
+        let settings = draft.finish(&mut complaints);
+        match settings {
+            Some(settings) if complaints.is_empty() => Ok(settings),
+            _ => Err(SettingsError::new(complaints)),
+        }
+    }
+}
