@@ -9,6 +9,7 @@ pub mod codec;
 pub mod edge;
 pub mod frame;
 pub mod result_set;
+pub mod room_pace;
 pub mod service;
 pub mod shard;
 pub mod shard_map;

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use conclave_muc::{Asked, Change, Context, Effect, Listing, Origin, Outcome, Refusal, Request, Room, SeatChange, Session};
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza};
+use conclave_muc::{Asked, Change, Context, Effect, Listing, Origin, Outcome, Request, Room, SeatChange, Session};
+use conclave_xmpp::{BareJid, Element, FullJid, Stanza, StanzaError};
 
 use crate::codec::{self, Logged, Undecodable};
 use crate::frame::Frame;
+use crate::room_pace::RoomPace;
 
 /// What the shard wants done, in this order.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,6 +34,7 @@ pub struct Shard {
     committed: u64,
     /// Frames that wait until so many proposals are committed.
     waiting: VecDeque<(u64, Frame)>,
+    pace: RoomPace,
 }
 
 #[derive(Debug)]
@@ -79,10 +81,13 @@ impl Shard {
             }
         };
         match judged.decide(request, context) {
-            Ok(Outcome::Log(change)) => self.propose(room, request, change, context, out),
+            Ok(Outcome::Log(change)) => match self.check_pace(room, &change, context) {
+                Ok(()) => self.propose(room, request, change, context, out),
+                Err(error) => self.refuse(room, request, &error, out),
+            },
             Ok(Outcome::Send(effects)) => self.answer(room, effects, out),
             Ok(Outcome::Nothing) => {}
-            Err(refusal) => self.refuse(room, request, &refusal, out),
+            Err(refusal) => self.refuse(room, request, &refusal.to_error(room), out),
         }
     }
 
@@ -159,9 +164,19 @@ impl Shard {
         }
     }
 
-    fn refuse(&mut self, room: &BareJid, request: &Request, refusal: &Refusal, out: &mut Vec<Output>) {
+    /// Talk is charged; what keeps a room in order is not.
+    fn check_pace(&mut self, room: &BareJid, change: &Change, context: &Context) -> Result<(), StanzaError> {
+        match change {
+            Change::Message(_) | Change::Private(_) | Change::Subject { .. } => {
+                self.pace.count(room, context.service.room_messages_per_second, context.now)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, room: &BareJid, request: &Request, error: &StanzaError, out: &mut Vec<Output>) {
         let Asked::Stanza(stanza) = &request.what else { return };
-        if let Some(reply) = stanza.error_reply(&refusal.to_error(room)) {
+        if let Some(reply) = stanza.error_reply(error) {
             self.answer(room, vec![Effect::answer(&request.session.jid, reply)], out);
         }
     }

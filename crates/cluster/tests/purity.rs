@@ -16,8 +16,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// What must not be reached by any way: runtimes, sockets, disks, threads, clocks, chance.
 const FORBIDDEN: &[&str] = &[
-    "tokio", "mio", "socket2", "tonic", "openraft", "sled", "rustls", "rand", "getrandom", "fastrand", "tracing", "async-std",
-    "crossbeam-utils", "rayon", "tempfile",
+    "tokio",
+    "mio",
+    "socket2",
+    "tonic",
+    "openraft",
+    "sled",
+    "rustls",
+    "rand",
+    "getrandom",
+    "fastrand",
+    "tracing",
+    "async-std",
+    "crossbeam-utils",
+    "rayon",
+    "tempfile",
 ];
 
 fn metadata() -> Metadata {

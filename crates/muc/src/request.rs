@@ -55,6 +55,8 @@ pub struct Service {
     pub history_max: u32,
     /// Bytes of a groupchat stanza, at most.
     pub groupchat_bytes_max: usize,
+    /// Messages that a room takes in a second; 0 means any number.
+    pub room_messages_per_second: u32,
     /// Milliseconds after which a room that its creator did not configure opens as it is.
     pub lock_milliseconds: u64,
     /// From which the keys of occupant ids are made.

@@ -37,22 +37,38 @@ fn check(stage: &mut Stage, script: &str, expected: Expect) {
 #[test]
 fn a_new_room_is_locked_until_its_creator_opens_it() {
     let mut stage = Stage::new();
-    check(&mut stage, &join("owner", "Owner"), expect![[r#"
+    check(
+        &mut stage,
+        &join("owner", "Owner"),
+        expect![[r#"
         owner < <presence from='r@c/Owner'><x #='user'><status code='201'/><item affiliation='owner' role='moderator' jid='owner@h/1'/><status code='110'/></x></presence>
         owner < <message from='r@c' type='groupchat'><subject/></message>
-    "#]]);
-    check(&mut stage, &join("ann", "Ann"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &join("ann", "Ann"),
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='error'><x #='muc'/><error type='cancel' by='c'><item-not-found/><text>there is no such room</text></error></presence>
-    "#]]);
-    check(&mut stage, &configure(&[]), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &configure(&[]),
+        expect![[r#"
         owner < <iq from='r@c' id='c' type='result'/>
-    "#]]);
-    check(&mut stage, &join("ann", "Ann"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &join("ann", "Ann"),
+        expect![[r#"
         ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
         ann < <message from='r@c' type='groupchat'><subject/></message>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -69,24 +85,44 @@ fn a_lock_that_nobody_lifts_opens_by_itself() {
 fn the_door_refuses_in_order() {
     let mut stage = Stage::opened();
     stage.play(&admin("owner", "<item affiliation='outcast' jid='bad@h'/><item affiliation='member' jid='mel@h' nick='Mel'/>"));
-    check(&mut stage, &format!("{}{}", join("bad", "Bad"), join("ann", "Mel")), expect![[r#"
+    check(
+        &mut stage,
+        &format!("{}{}", join("bad", "Bad"), join("ann", "Mel")),
+        expect![[r#"
         bad < <presence from='r@c/Bad' type='error'><x #='muc'/><error type='auth' code='403' by='r@c'><forbidden/><text>you are banned from this room</text></error></presence>
         ann < <presence from='r@c/Mel' type='error'><x #='muc'/><error type='cancel' code='409' by='r@c'><conflict/><text>this nickname is reserved for somebody else</text></error></presence>
-    "#]]);
-    check(&mut stage, &join("ann", "Owner"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &join("ann", "Owner"),
+        expect![[r#"
         ann < <presence from='r@c/Owner' type='error'><x #='muc'/><error type='cancel' code='409' by='r@c'><conflict/><text>this nickname is in use by somebody else</text></error></presence>
-    "#]]);
-    check(&mut stage, &format!("ann: <presence to='r@c'>{JOIN}</presence>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &format!("ann: <presence to='r@c'>{JOIN}</presence>"),
+        expect![[r#"
         ann < <presence from='r@c' type='error'><x #='muc'/><error type='modify' by='r@c'><jid-malformed/><text>entering takes a nick: room@service/nick</text></error></presence>
-    "#]]);
-    check(&mut stage, "ann: <presence to='r@c/Ann'/>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <presence to='r@c/Ann'/>",
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='error'><error type='cancel' by='c'><item-not-found/><text>entering takes a presence with the muc element</text></error></presence>
-    "#]]);
+    "#]],
+    );
     stage.play(&configure(&[("muc#roomconfig_roomsecret", "sesame"), ("muc#roomconfig_membersonly", "1")]));
-    check(&mut stage, &format!("{}{}", join("ann", "Ann"), join("mel", "Mel")), expect![[r#"
+    check(
+        &mut stage,
+        &format!("{}{}", join("ann", "Ann"), join("mel", "Mel")),
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='error'><x #='muc'/><error type='auth' code='407' by='r@c'><registration-required/><text>this room is for members only</text></error></presence>
         mel < <presence from='r@c/Mel' type='error'><x #='muc'/><error type='auth' code='401' by='r@c'><not-authorized/><text>the password is missing or wrong</text></error></presence>
-    "#]]);
+    "#]],
+    );
     check(
         &mut stage,
         "mel: <presence to='r@c/Mel'><x xmlns='http://jabber.org/protocol/muc'><password>sesame</password></x></presence>",
@@ -104,9 +140,13 @@ fn a_full_room_still_takes_admins() {
     let mut stage = Stage::opened();
     stage.play(&configure(&[("muc#roomconfig_maxusers", "1")]));
     stage.play(&admin("owner", "<item affiliation='admin' jid='ann@h'/>"));
-    check(&mut stage, &join("bob", "Bob"), expect![[r#"
+    check(
+        &mut stage,
+        &join("bob", "Bob"),
+        expect![[r#"
         bob < <presence from='r@c/Bob' type='error'><x #='muc'/><error type='wait' by='r@c'><service-unavailable/><text>the room is full; try again when somebody has left</text></error></presence>
-    "#]]);
+    "#]],
+    );
     assert!(stage.play(&join("ann", "Ann")).contains("code='110'"));
     assert!(stage.play(&join("ann/2", "Ann")).contains("code='110'"), "a further session takes no place");
 }
@@ -123,10 +163,14 @@ fn talk_is_reflected_and_replayed() {
             owner < <message from='r@c/Ann' id='m1' type='groupchat'><body>one</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000004' by='r@c'/></message>
         "#]],
     );
-    check(&mut stage, "ann: <message type='groupchat' to='r@c'><body>two</body></message>", expect![[r#"
+    check(
+        &mut stage,
+        "ann: <message type='groupchat' to='r@c'><body>two</body></message>",
+        expect![[r#"
         ann < <message from='r@c/Ann' id='0000000000000005' type='groupchat'><body>two</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000005' by='r@c'/></message>
         owner < <message from='r@c/Ann' id='0000000000000005' type='groupchat'><body>two</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000005' by='r@c'/></message>
-    "#]]);
+    "#]],
+    );
     check(
         &mut stage,
         "ann: <message type='groupchat' to='r@c' id='s'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
@@ -135,14 +179,25 @@ fn talk_is_reflected_and_replayed() {
             owner < <message from='r@c/Ann' id='s' type='groupchat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>
         "#]],
     );
-    check(&mut stage, "owner: <message type='groupchat' to='r@c' id='t'><subject>news</subject></message>", expect![[r#"
+    check(
+        &mut stage,
+        "owner: <message type='groupchat' to='r@c' id='t'><subject>news</subject></message>",
+        expect![[r#"
         ann < <message from='r@c/Owner' id='t' type='groupchat'><subject>news</subject><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000006' by='r@c'/></message>
         owner < <message from='r@c/Owner' id='t' type='groupchat'><subject>news</subject><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000006' by='r@c'/></message>
-    "#]]);
-    check(&mut stage, "ann: <message type='groupchat' to='r@c' id='t'><subject>mine</subject></message>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <message type='groupchat' to='r@c' id='t'><subject>mine</subject></message>",
+        expect![[r#"
         ann < <message from='r@c' id='t' type='error'><error type='auth'><forbidden/><text>you may not change the subject of this room</text></error></message>
-    "#]]);
-    check(&mut stage, &join("bob", "Bob"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &join("bob", "Bob"),
+        expect![[r#"
         bob < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant'/></x></presence>
         bob < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
         ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant'/></x></presence>
@@ -151,9 +206,13 @@ fn talk_is_reflected_and_replayed() {
         bob < <message from='r@c/Ann' id='m1' type='groupchat'><body>one</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000004' by='r@c'/><delay xmlns='urn:xmpp:delay' from='r@c' stamp='2023-11-14T22:13:20.000Z'/></message>
         bob < <message from='r@c/Ann' id='0000000000000005' type='groupchat'><body>two</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000005' by='r@c'/><delay xmlns='urn:xmpp:delay' from='r@c' stamp='2023-11-14T22:13:20.000Z'/></message>
         bob < <message from='r@c/Owner' id='t' type='groupchat'><subject>news</subject><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000006' by='r@c'/><delay xmlns='urn:xmpp:delay' from='r@c' stamp='2023-11-14T22:13:20.000Z'/></message>
-    "#]]);
-    for (history, expected) in [("maxstanzas='1'", 1), ("maxstanzas='0'", 0), ("maxchars='0'", 0), ("maxchars='500'", 1), ("seconds='1'", 2)] {
-        let script = format!("cat: <presence to='r@c/Cat'><x xmlns='http://jabber.org/protocol/muc'><history {history}/></x></presence>");
+    "#]],
+    );
+    for (history, expected) in
+        [("maxstanzas='1'", 1), ("maxstanzas='0'", 0), ("maxchars='0'", 0), ("maxchars='500'", 1), ("seconds='1'", 2)]
+    {
+        let script =
+            format!("cat: <presence to='r@c/Cat'><x xmlns='http://jabber.org/protocol/muc'><history {history}/></x></presence>");
         let sent = stage.play(&script);
         assert_eq!(sent.matches("<body>").count(), expected, "{history}: {sent}");
         stage.play("cat: GONE");
@@ -211,52 +270,80 @@ fn private_messages_reach_one_occupant() {
 fn nicks_change_with_303_and_keep_the_role() {
     let mut stage = Stage::opened();
     stage.play(&join("ann", "Ann"));
-    check(&mut stage, "ann: <presence to='r@c/Anna'><show>away</show></presence>", expect![[r#"
+    check(
+        &mut stage,
+        "ann: <presence to='r@c/Anna'><show>away</show></presence>",
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' jid='ann@h/1' nick='Anna'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' jid='ann@h/1' nick='Anna'/></x></presence>
         owner < <presence from='r@c/Anna'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
         ann < <presence from='r@c/Anna'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
-    "#]]);
-    check(&mut stage, "ann: <presence to='r@c/Owner'/>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <presence to='r@c/Owner'/>",
+        expect![[r#"
         ann < <presence from='r@c/Owner' type='error'><error type='cancel' code='409' by='r@c'><conflict/><text>this nickname is in use by somebody else</text></error></presence>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn several_sessions_share_a_nick() {
     let mut stage = Stage::opened();
     stage.play(&join("ann", "Ann"));
-    check(&mut stage, &join("ann/2", "Ann"), expect![[r#"
+    check(
+        &mut stage,
+        &join("ann/2", "Ann"),
+        expect![[r#"
         ann/2 < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/></x></presence>
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
         ann/2 < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
         ann/2 < <message from='r@c' type='groupchat'><subject/></message>
-    "#]]);
-    check(&mut stage, "ann/2: <presence to='r@c/Two'/>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann/2: <presence to='r@c/Two'/>",
+        expect![[r#"
         ann/2 < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' jid='ann@h/2' nick='Two'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
         ann < <presence from='r@c/Two'><x #='user'><item affiliation='none' role='participant'/></x></presence>
         owner < <presence from='r@c/Two'><x #='user'><item affiliation='none' role='participant' jid='ann@h/2'/></x></presence>
         ann/2 < <presence from='r@c/Two'><x #='user'><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
-    "#]]);
-    check(&mut stage, "ann/2: <presence to='r@c/Ann'/>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann/2: <presence to='r@c/Ann'/>",
+        expect![[r#"
         ann/2 < <presence from='r@c/Two' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' jid='ann@h/2' nick='Ann'/><status code='110'/></x></presence>
         ann < <presence from='r@c/Two' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' nick='Ann'/></x></presence>
         owner < <presence from='r@c/Two' type='unavailable'><x #='user'><status code='303'/><item affiliation='none' role='participant' jid='ann@h/2' nick='Ann'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/></x></presence>
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
         ann/2 < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
-    "#]]);
-    check(&mut stage, "ann: GONE", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: GONE",
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><item affiliation='none' role='none' jid='ann@h/1'/><status code='110'/></x></presence>
         ann/2 < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/2'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/2'/></x></presence>
-    "#]]);
-    check(&mut stage, "ann/2: GONE", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann/2: GONE",
+        expect![[r#"
         ann/2 < <presence from='r@c/Ann' type='unavailable'><x #='user'><item affiliation='none' role='none' jid='ann@h/2'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann' type='unavailable'><x #='user'><item affiliation='none' role='none' jid='ann@h/2'/></x></presence>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -264,9 +351,13 @@ fn a_jid_that_is_bound_anew_is_another_session() {
     let mut stage = Stage::opened();
     stage.play(&join("ann", "Ann"));
     stage.play("ann: BOUND ANEW");
-    check(&mut stage, "ann: <message type='groupchat' to='r@c' id='1'><body>hi</body></message>", expect![[r#"
+    check(
+        &mut stage,
+        "ann: <message type='groupchat' to='r@c' id='1'><body>hi</body></message>",
+        expect![[r#"
         ann < <message from='r@c' id='1' type='error'><error type='cancel'><not-acceptable/><text>You are not currently connected to this chat</text></error></message>
-    "#]]);
+    "#]],
+    );
     assert!(stage.play(&join("ann", "Other")).contains("r@c/Ann' type='unavailable'"));
     assert_eq!(stage.room.occupant_count(), 2);
 }
@@ -295,86 +386,150 @@ fn a_bounced_stanza_removes_the_session() {
 fn roles_are_given_and_taken() {
     let mut stage = Stage::opened();
     stage.play(&format!("{}{}", join("ann", "Ann"), join("bob", "Bob")));
-    check(&mut stage, &admin("owner", "<item nick='Ann' role='visitor'><reason>hush</reason></item>"), expect![[r#"
+    check(
+        &mut stage,
+        &admin("owner", "<item nick='Ann' role='visitor'><reason>hush</reason></item>"),
+        expect![[r#"
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='visitor' jid='ann@h/1'><actor nick='Owner'/><reason>hush</reason></item><status code='110'/></x></presence>
         bob < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='visitor'><actor nick='Owner'/><reason>hush</reason></item></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='visitor' jid='ann@h/1'><actor nick='Owner' jid='owner@h/1'/><reason>hush</reason></item></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, "ann: <message type='groupchat' to='r@c' id='1'><body>hi</body></message>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <message type='groupchat' to='r@c' id='1'><body>hi</body></message>",
+        expect![[r#"
         ann < <message from='r@c' id='1' type='error'><error type='auth'><forbidden/><text>a visitor may not speak in a moderated room</text></error></message>
-    "#]]);
-    check(&mut stage, &admin("owner", "<item nick='Ann' role='moderator'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", "<item nick='Ann' role='moderator'/>"),
+        expect![[r#"
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='moderator' jid='ann@h/1'><actor nick='Owner'/></item><status code='110'/></x></presence>
         bob < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='moderator'><actor nick='Owner'/></item></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='moderator' jid='ann@h/1'><actor nick='Owner' jid='owner@h/1'/></item></x></presence>
         ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant' jid='bob@h/1'/></x></presence>
         ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator' jid='owner@h/1'/></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, &admin("ann", "<item nick='Owner' role='none'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("ann", "<item nick='Owner' role='none'/>"),
+        expect![[r#"
         ann < <iq from='r@c' id='a' type='error'><error type='cancel'><not-allowed/><text>nobody may be moderated by somebody of a lower affiliation</text></error></iq>
-    "#]]);
-    check(&mut stage, &admin("ann", "<item nick='Bob' role='none'><reason>out</reason></item>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("ann", "<item nick='Bob' role='none'><reason>out</reason></item>"),
+        expect![[r#"
         bob < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='307'/><item affiliation='none' role='none' jid='bob@h/1'><actor nick='Ann'/><reason>out</reason></item><status code='110'/></x></presence>
         ann < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='307'/><item affiliation='none' role='none' jid='bob@h/1'><actor nick='Ann' jid='ann@h/1'/><reason>out</reason></item></x></presence>
         owner < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='307'/><item affiliation='none' role='none' jid='bob@h/1'><actor nick='Ann' jid='ann@h/1'/><reason>out</reason></item></x></presence>
         ann < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, &list("ann", "<item role='moderator'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &list("ann", "<item role='moderator'/>"),
+        expect![[r#"
         ann < <iq from='r@c' id='l' type='result'><query #='admin'><item affiliation='none' jid='ann@h/1' nick='Ann' role='moderator'/><item affiliation='owner' jid='owner@h/1' nick='Owner' role='moderator'/></query></iq>
-    "#]]);
-    check(&mut stage, &admin("bob", "<item nick='Ann' role='none'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("bob", "<item nick='Ann' role='none'/>"),
+        expect![[r#"
         bob < <iq from='r@c' id='a' type='error'><error type='auth'><forbidden/><text>only moderators may change roles</text></error></iq>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn bans_hold_for_accounts_and_domains() {
     let mut stage = Stage::opened();
     stage.play(&format!("{}{}", join("ann", "Ann"), join("bob", "Bob")));
-    check(&mut stage, &admin("owner", "<item jid='ann@h' affiliation='outcast'><reason>noise</reason></item>"), expect![[r#"
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='ann@h' affiliation='outcast'><reason>noise</reason></item>"),
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='301'/><item affiliation='outcast' role='none' jid='ann@h/1'><actor nick='Owner'/><reason>noise</reason></item><status code='110'/></x></presence>
         bob < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='301'/><item affiliation='outcast' role='none'><actor nick='Owner'/><reason>noise</reason></item></x></presence>
         owner < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='301'/><item affiliation='outcast' role='none' jid='ann@h/1'><actor nick='Owner' jid='owner@h/1'/><reason>noise</reason></item></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, &admin("owner", "<item jid='eve@h' affiliation='outcast'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='eve@h' affiliation='outcast'/>"),
+        expect![[r#"
         owner < <message from='r@c'><x #='user'><status code='301'/><item jid='eve@h' affiliation='outcast'/></x></message>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, &list("owner", "<item affiliation='outcast'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &list("owner", "<item affiliation='outcast'/>"),
+        expect![[r#"
         owner < <iq from='r@c' id='l' type='result'><query #='admin'><item affiliation='outcast' jid='ann@h'><reason>noise</reason></item><item affiliation='outcast' jid='eve@h'/></query></iq>
-    "#]]);
-    check(&mut stage, &admin("owner", "<item jid='h' affiliation='outcast'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='h' affiliation='outcast'/>"),
+        expect![[r#"
         bob < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='301'/><item affiliation='outcast' role='none' jid='bob@h/1'><actor nick='Owner'/></item><status code='110'/></x></presence>
         owner < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='301'/><item affiliation='outcast' role='none' jid='bob@h/1'><actor nick='Owner' jid='owner@h/1'/></item></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
+    "#]],
+    );
     assert_eq!(stage.room.occupant_count(), 1, "the owner has an affiliation of its own");
-    check(&mut stage, &admin("owner", "<item jid='owner@h' affiliation='outcast'/>"), expect![[r#"
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='owner@h' affiliation='outcast'/>"),
+        expect![[r#"
         owner < <iq from='r@c' id='a' type='error'><error type='cancel'><conflict/><text>nobody may ban itself</text></error></iq>
-    "#]]);
-    check(&mut stage, &list("ann", "<item affiliation='outcast'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &list("ann", "<item affiliation='outcast'/>"),
+        expect![[r#"
         ann < <iq from='r@c' id='l' type='error'><error type='auth'><forbidden/><text>this list is not for you</text></error></iq>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_set_is_applied_whole_or_not_at_all() {
     let mut stage = Stage::opened();
     let items = "<item jid='ann@h' affiliation='owner'/><item jid='owner@h' affiliation='none'/>";
-    check(&mut stage, &admin("owner", "<item jid='ann@h' affiliation='member'/><item jid='owner@h' affiliation='none'/>"), expect![[r#"
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='ann@h' affiliation='member'/><item jid='owner@h' affiliation='none'/>"),
+        expect![[r#"
         owner < <iq from='r@c' id='a' type='error'><error type='cancel'><conflict/><text>a room must keep an owner</text></error></iq>
-    "#]]);
-    check(&mut stage, &list("owner", "<item affiliation='member'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &list("owner", "<item affiliation='member'/>"),
+        expect![[r#"
         owner < <iq from='r@c' id='l' type='result'><query #='admin'/></iq>
-    "#]]);
-    check(&mut stage, &admin("owner", items), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", items),
+        expect![[r#"
         owner < <message from='r@c'><x #='user'><item jid='ann@h' affiliation='owner'/></x></message>
         owner < <presence from='r@c/Owner'><x #='user'><item affiliation='none' role='participant' jid='owner@h/1'><actor nick='Owner'/></item><status code='110'/></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -389,28 +544,52 @@ fn registering_reserves_a_nick() {
              <field var='muc#register_roomnick'><value>{nick}</value></field></x></query></iq>"
         )
     };
-    check(&mut stage, &register("bob", "Bob"), expect![[r#"
+    check(
+        &mut stage,
+        &register("bob", "Bob"),
+        expect![[r#"
         bob < <iq from='r@c' id='r' type='error'><error type='auth'><registration-required/><text>only affiliated users may register here</text></error></iq>
-    "#]]);
-    check(&mut stage, &register("ann", "Owner"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &register("ann", "Owner"),
+        expect![[r#"
         ann < <iq from='r@c' id='r' type='error'><error type='cancel'><conflict/><text>this nickname belongs to somebody else</text></error></iq>
-    "#]]);
-    check(&mut stage, &register("ann", "Ann"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &register("ann", "Ann"),
+        expect![[r#"
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='member' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='member' role='participant' jid='ann@h/1'/></x></presence>
         ann < <iq from='r@c' id='r' type='result'/>
-    "#]]);
-    check(&mut stage, &register("ann", "Ann"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &register("ann", "Ann"),
+        expect![[r#"
         ann < <iq from='r@c' id='r' type='result'/>
-    "#]]);
-    check(&mut stage, "ann: <iq id='g' type='get' to='r@c'><query xmlns='jabber:iq:register'/></iq>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <iq id='g' type='get' to='r@c'><query xmlns='jabber:iq:register'/></iq>",
+        expect![[r#"
         ann < <iq from='r@c' id='g' type='result'><query xmlns='jabber:iq:register'><registered/><username>Ann</username></query></iq>
-    "#]]);
-    check(&mut stage, "ann: <iq id='u' type='set' to='r@c'><query xmlns='jabber:iq:register'><remove/></query></iq>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <iq id='u' type='set' to='r@c'><query xmlns='jabber:iq:register'><remove/></query></iq>",
+        expect![[r#"
         ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
         ann < <iq from='r@c' id='u' type='result'/>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -418,23 +597,35 @@ fn members_only_removes_strangers_and_lost_members() {
     let mut stage = Stage::opened();
     stage.play(&admin("owner", "<item jid='ann@h' affiliation='member'/>"));
     stage.play(&format!("{}{}", join("ann", "Ann"), join("bob", "Bob")));
-    check(&mut stage, &configure(&[("muc#roomconfig_membersonly", "1")]), expect![[r#"
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_membersonly", "1")]),
+        expect![[r#"
         bob < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='322'/><item affiliation='none' role='none' jid='bob@h/1'/><status code='110'/></x></presence>
         ann < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='322'/><item affiliation='none' role='none'/></x></presence>
         owner < <presence from='r@c/Bob' type='unavailable'><x #='user'><status code='322'/><item affiliation='none' role='none' jid='bob@h/1'/></x></presence>
         owner < <iq from='r@c' id='c' type='result'/>
         ann < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
         owner < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
-    "#]]);
-    check(&mut stage, &admin("owner", "<item jid='ann@h' affiliation='none'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='ann@h' affiliation='none'/>"),
+        expect![[r#"
         ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='321'/><item affiliation='none' role='none' jid='ann@h/1'><actor nick='Owner'/></item><status code='110'/></x></presence>
         owner < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='321'/><item affiliation='none' role='none' jid='ann@h/1'><actor nick='Owner' jid='owner@h/1'/></item></x></presence>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
-    check(&mut stage, &admin("owner", "<item jid='ann@h' affiliation='none'/>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &admin("owner", "<item jid='ann@h' affiliation='none'/>"),
+        expect![[r#"
         owner < <message from='r@c'><x #='user'><status code='321'/><item jid='ann@h' affiliation='none'/></x></message>
         owner < <iq from='r@c' id='a' type='result'/>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -452,17 +643,29 @@ fn the_configuration_is_checked_field_by_field() {
         let sent = stage.play(&configure(&[(var, value)]));
         assert!(sent.contains("type='error'"), "{var}: {sent}");
     }
-    check(&mut stage, &configure(&[("muc#roomconfig_whois", "anyone")]), expect![[r#"
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_whois", "anyone")]),
+        expect![[r#"
         owner < <iq from='r@c' id='c' type='result'/>
         owner < <message from='r@c' type='groupchat'><x #='user'><status code='172'/></x></message>
-    "#]]);
-    check(&mut stage, &configure(&[("muc#roomconfig_roomname", "Den"), ("muc#roomconfig_whois", "moderators")]), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_roomname", "Den"), ("muc#roomconfig_whois", "moderators")]),
+        expect![[r#"
         owner < <iq from='r@c' id='c' type='result'/>
         owner < <message from='r@c' type='groupchat'><x #='user'><status code='104'/><status code='173'/></x></message>
-    "#]]);
-    check(&mut stage, &configure(&[("muc#roomconfig_roomname", "Den")]), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_roomname", "Den")]),
+        expect![[r#"
         owner < <iq from='r@c' id='c' type='result'/>
-    "#]]);
+    "#]],
+    );
     check(
         &mut stage,
         "owner: <iq id='f' type='get' to='r@c'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>",
@@ -478,18 +681,30 @@ fn the_broadcast_of_presence_is_chosen() {
     stage.play(&join("ann", "Ann"));
     stage.play(&admin("owner", "<item jid='mel@h' affiliation='member' nick='Mel'/><item jid='max@h' affiliation='member'/>"));
     let broadcast = |values: &str| {
-        configure(&[]).replace("</x></query>", &format!("<field var='muc#roomconfig_presencebroadcast'>{values}</field></x></query>"))
+        configure(&[])
+            .replace("</x></query>", &format!("<field var='muc#roomconfig_presencebroadcast'>{values}</field></x></query>"))
     };
-    check(&mut stage, &broadcast("<value>moderator</value>"), expect![[r#"
+    check(
+        &mut stage,
+        &broadcast("<value>moderator</value>"),
+        expect![[r#"
         owner < <presence from='r@c/Ann' type='unavailable'><x #='user'><item affiliation='none' role='none' jid='ann@h/1'/></x></presence>
         owner < <iq from='r@c' id='c' type='result'/>
         ann < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
         owner < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
-    "#]]);
-    check(&mut stage, "ann: <presence to='r@c/Ann'><show>away</show></presence>", expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        "ann: <presence to='r@c/Ann'><show>away</show></presence>",
+        expect![[r#"
         ann < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
-    "#]]);
-    check(&mut stage, &broadcast("<value>moderator</value><value>participant</value><value>none</value>"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &broadcast("<value>moderator</value><value>participant</value><value>none</value>"),
+        expect![[r#"
         owner < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
         owner < <presence from='r@c' type='unavailable'><x #='user'><item affiliation='member' role='none' jid='max@h'/></x></presence>
         ann < <presence from='r@c/Mel' type='unavailable'><x #='user'><item affiliation='member' role='none' nick='Mel'/></x></presence>
@@ -497,8 +712,12 @@ fn the_broadcast_of_presence_is_chosen() {
         owner < <iq from='r@c' id='c' type='result'/>
         ann < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
         owner < <message from='r@c' type='groupchat'><x #='user'><status code='104'/></x></message>
-    "#]]);
-    check(&mut stage, &join("bob", "Bob"), expect![[r#"
+    "#]],
+    );
+    check(
+        &mut stage,
+        &join("bob", "Bob"),
+        expect![[r#"
         bob < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant'/></x></presence>
         bob < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
         bob < <presence from='r@c/Mel' type='unavailable'><x #='user'><item affiliation='member' role='none' nick='Mel'/></x></presence>
@@ -506,7 +725,8 @@ fn the_broadcast_of_presence_is_chosen() {
         owner < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant' jid='bob@h/1'/></x></presence>
         bob < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant' jid='bob@h/1'/><status code='110'/></x></presence>
         bob < <message from='r@c' type='groupchat'><subject/></message>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -531,10 +751,14 @@ fn a_room_ends_with_its_last_occupant_or_by_its_owner() {
     let mut stage = Stage::new();
     stage.play(&join("owner", "Owner"));
     let cancel = "owner: <iq id='x' type='set' to='r@c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='cancel'/></query></iq>";
-    check(&mut stage, cancel, expect![[r#"
+    check(
+        &mut stage,
+        cancel,
+        expect![[r#"
         owner < <presence from='r@c/Owner' type='unavailable'><x #='user'><destroy/><item affiliation='none' role='none' jid='owner@h/1'/><status code='110'/></x></presence>
         owner < <iq from='r@c' id='x' type='result'/>
-    "#]]);
+    "#]],
+    );
     assert!(stage.room.is_absent());
 }
 
@@ -557,9 +781,13 @@ fn a_room_can_be_discovered() {
         "#]],
     );
     let mut absent = Stage::new();
-    check(&mut absent, "ann: <iq id='1' type='get' to='r@c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", expect![[r#"
+    check(
+        &mut absent,
+        "ann: <iq id='1' type='get' to='r@c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+        expect![[r#"
         ann < <iq from='r@c' id='1' type='error'><error type='cancel' by='c'><item-not-found/><text>there is no such room</text></error></iq>
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

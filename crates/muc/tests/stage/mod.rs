@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conclave_muc::{Asked, Attachment, Audience, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View};
+use conclave_muc::{
+    Asked, Attachment, Audience, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View,
+};
 use conclave_xmpp::parser::{Event, Limits, Parser};
 use conclave_xmpp::{BareJid, Encoded, FullJid, Stanza, Timestamp};
 
@@ -28,6 +30,7 @@ impl Stage {
             occupants_max: 100,
             history_max: 50,
             groupchat_bytes_max: 2000,
+            room_messages_per_second: 0,
             lock_milliseconds: 300_000,
             secret: [7; 32],
         };

@@ -1,0 +1,138 @@
+//! Every kind of entry comes back from its bytes as it was.
+
+use conclave_cluster::codec::{Logged, decode, encode};
+use conclave_muc::change::*;
+use conclave_muc::config::{AllowPm, PresenceBroadcast};
+use conclave_muc::{Affiliation, Attachment, Change, Origin, Role, RoomConfig, Seat, Session};
+use conclave_xmpp::{BareJid, Element, Fragment, FullJid, MessageKind, Nick, Timestamp, ns};
+
+fn bare(text: &str) -> BareJid {
+    BareJid::parse(text).unwrap()
+}
+
+fn session() -> Session {
+    Session { jid: FullJid::parse("ann@h/phone").unwrap(), id: u64::MAX }
+}
+
+fn nick(text: &str) -> Nick {
+    Nick::parse(text).unwrap()
+}
+
+fn fragment(text: &str) -> Fragment {
+    Fragment::of([&Element::new("status", ns::CLIENT).with_text(text)])
+}
+
+fn seat() -> Seat {
+    Seat { session: session(), attachment: Attachment(9), presence: fragment("a<b") }
+}
+
+fn said(historic: bool) -> Said {
+    Said { nick: nick("Ann"), id: Some("1".into()), lang: Some("de".into()), content: fragment("hi"), historic }
+}
+
+/// Every field differs from its default.
+fn config() -> RoomConfig {
+    RoomConfig {
+        name: "Den".into(),
+        description: "of foxes".into(),
+        lang: "en".into(),
+        public: true,
+        persistent: true,
+        members_only: true,
+        moderated: true,
+        secret: Some("sesame".into()),
+        non_anonymous: true,
+        change_subject: true,
+        allow_invites: true,
+        allow_pm: AllowPm::Affiliated,
+        presence_broadcast: PresenceBroadcast { moderator: false, participant: false, visitor: false, none: true },
+        member_list: vec![Role::Visitor, Role::Moderator],
+        max_users: 7,
+        history_length: 8,
+        default_history: 9,
+        archiving: false,
+        enforce_nick: true,
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let creation = Creation { config: config(), occupant_key: [5; 32] };
+    let join = Join {
+        seat: seat(),
+        nick: nick("Ann"),
+        role: Role::Visitor,
+        renamed: true,
+        history: HistoryWish { chars: Some(1), stanzas: Some(0), since: Some(Timestamp(3)) },
+        creation: Some(Box::new(creation)),
+    };
+    let plain_join = Join { history: HistoryWish::default(), creation: None, renamed: false, role: Role::None, ..join.clone() };
+    let items = vec![
+        Item::Role { nick: nick("Bob"), role: Role::Moderator, reason: None },
+        Item::Role { nick: nick("Bob"), role: Role::Participant, reason: Some(String::new()) },
+        Item::Affiliation { jid: bare("h"), affiliation: Affiliation::Outcast, nick: None, reason: Some("why".into()) },
+        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::None, nick: Some(NickChange::Release), reason: None },
+        Item::Affiliation {
+            jid: bare("a@h"),
+            affiliation: Affiliation::Member,
+            nick: Some(NickChange::Reserve(nick("A"))),
+            reason: None,
+        },
+        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::Admin, nick: None, reason: None },
+        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::Owner, nick: None, reason: None },
+    ];
+    let moderation = Moderation { actor: Some(nick("Ann")), actor_jid: session().jid, items };
+    let private = |kind| Private { from: nick("A"), to: nick("B"), kind, id: None, lang: None, content: fragment("psst") };
+    let end = Destruction { alternate: Some(bare("s@c")), password: Some("p".into()), reason: Some("r".into()) };
+    let allow = |allow_pm| Change::Configure(Box::new(RoomConfig { allow_pm, secret: None, ..RoomConfig::default() }));
+    vec![
+        Change::Join(join),
+        Change::Join(plain_join),
+        Change::Leave(Leave { session: session(), presence: fragment("bye"), failed: true }),
+        Change::Leave(Leave { session: session(), presence: Fragment::default(), failed: false }),
+        Change::Presence(seat()),
+        Change::Rename(Rename { seat: seat(), from: nick("A"), to: nick("B") }),
+        Change::Message(said(true)),
+        Change::Message(Said { id: None, lang: None, ..said(false) }),
+        Change::Subject { said: said(false), text: "news".into() },
+        Change::Private(private(MessageKind::Normal)),
+        Change::Private(private(MessageKind::Chat)),
+        Change::Private(private(MessageKind::Headline)),
+        Change::Moderate(Moderation { actor: None, ..moderation.clone() }),
+        Change::Moderate(moderation),
+        Change::Register { jid: bare("a@h"), nick: nick("A") },
+        Change::Unregister { jid: bare("a@h") },
+        Change::Configure(Box::new(config())),
+        allow(AllowPm::Anyone),
+        allow(AllowPm::Participants),
+        allow(AllowPm::Moderators),
+        allow(AllowPm::Nobody),
+        Change::Destroy(end),
+        Change::Destroy(Destruction::default()),
+    ]
+}
+
+#[test]
+fn entries_survive_their_encoding() {
+    let origin = |iq: Option<&str>| Origin { session: session(), number: 12, iq: iq.map(Into::into) };
+    for change in changes() {
+        for origin in [None, Some(origin(None)), Some(origin(Some("id")))] {
+            let logged = Logged { room: bare("r@c"), time: Timestamp(1_700_000_000_123), origin, change: change.clone() };
+            assert_eq!(decode(&encode(&logged)).as_ref(), Ok(&logged));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_entry_is_refused_and_never_guessed() {
+    for bytes in [&b""[..], b"\xff", b"\x12\x03r@c", b"\x12\x03r@c\x52\x00"] {
+        let error = decode(bytes).unwrap_err().to_string();
+        assert!(error.starts_with("an entry of the log cannot be read: "), "{error}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        let _ = decode(&bytes);
+    }
+}
