@@ -108,7 +108,7 @@ impl Default for RoomConfig {
             allow_invites: false,
             allow_pm: AllowPm::Anyone,
             presence_broadcast: PresenceBroadcast { moderator: true, participant: true, visitor: true, none: false },
-            member_list: vec![Role::Moderator, Role::Participant, Role::Visitor],
+            member_list: vec![Role::Moderator],
             max_users: 0,
             history_length: HISTORY_DEFAULT,
             default_history: HISTORY_DEFAULT,
@@ -137,7 +137,6 @@ pub const FIELDS: &[ConfigField] = &[
     configure::PUBLIC,
     members_only::FIELD,
     members_only::ALLOW_INVITES,
-    members_only::ALLOW_MEMBER_INVITES,
     members_only::MEMBER_LIST,
     password::PROTECTED,
     password::SECRET,
@@ -153,6 +152,9 @@ pub const FIELDS: &[ConfigField] = &[
     configure::LOGGING,
     register::ENFORCE,
 ];
+
+/// Other names of fields, which are taken and never shown: a form that came back with both could not say which one was meant.
+const ALIASES: &[ConfigField] = &[members_only::ALLOW_MEMBER_INVITES];
 
 impl RoomConfig {
     /// The form for the owner (§10.2).
@@ -171,6 +173,7 @@ impl RoomConfig {
         for submitted in &form.fields {
             let field = FIELDS
                 .iter()
+                .chain(ALIASES)
                 .find(|field| field.var == submitted.var)
                 .ok_or_else(|| FormError::new(&submitted.var, "is no field of this form"))?;
             (field.set)(&mut config, submitted, service)?;

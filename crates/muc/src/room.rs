@@ -117,7 +117,11 @@ impl Room {
         use conclave_xmpp::MessageKind::{Error, Groupchat};
         let nick = addressed_nick(message.head.to.as_ref())?;
         match (message.kind, nick) {
-            (Error, _) => Ok(leave::bounced(self, &message.payloads, request)),
+            (Error, None) => Ok(leave::bounced(self, &message.payloads, request)),
+            (Error, Some(nick)) => match leave::bounced(self, &message.payloads, request) {
+                Outcome::Nothing => Ok(private_message::relay_error(self, message, &nick, request)),
+                leaves => Ok(leaves),
+            },
             (Groupchat, None) => message::decide(self, message, request, context),
             (Groupchat, Some(_)) => Err(Refusal::bad_request("§7.5: a private message is not of type groupchat")),
             (_, Some(nick)) => private_message::decide(self, message, &nick, request),

@@ -80,23 +80,31 @@ pub(crate) fn apply(room: &mut Room, rename: &Rename) -> Vec<Effect> {
     let former_role = open.occupants.get(&rename.to).map(|occupant| occupant.role);
     let after = arrive(open, &before, rename);
 
-    let gone = Shown {
-        new_nick: Some(rename.to.clone()),
-        codes: vec![Status::NickChanged],
-        ..Shown::leaving(&jid, open, &only(&before, rename))
-    };
-    let gone = Shown { role: before.role, ..gone };
-    let mut effects = vec![Effect::to_session(&session.jid, What::Presence(Box::new(gone.clone())))];
-    if moves {
-        effects.extend(presence::to_others(open, gone, Some(before.role)));
-    } else if let Some(staying) = open.occupants.get(&rename.from) {
-        effects.extend(presence::to_others(open, Shown::of(&jid, open, staying), Some(before.role)));
-    }
+    let mut effects = farewell(&jid, open, &before, rename, moves);
     let moderator = after.role == Role::Moderator;
     effects.push(Effect::Seat(SeatChange::Taken { session, nick: rename.to.clone(), moderator }));
+    if let Some(staying) = open.occupants.get(&rename.from) {
+        // From here on the session that moved sees those who stay as others do.
+        effects.extend(presence::announce(open, Shown::of(&jid, open, staying), before.role));
+    }
     let shown = Shown::of(&jid, open, &after);
     effects.extend(presence::to_others(open, shown.clone(), former_role));
     effects.push(Effect::Send { to: Audience::Occupant(rename.to.clone()), what: What::Presence(Box::new(shown)) });
+    effects
+}
+
+/// The old nick goes: in the eyes of the session that moves, and of the others if nobody stays under it.
+fn farewell(room: &BareJid, open: &Open, before: &Occupant, rename: &Rename, moves: bool) -> Vec<Effect> {
+    let gone = Shown {
+        codes: vec![Status::NickChanged],
+        new_nick: Some(rename.to.clone()),
+        role: before.role,
+        ..Shown::leaving(room, open, &only(before, rename))
+    };
+    let mut effects = vec![Effect::to_session(&rename.seat.session.jid, What::Presence(Box::new(gone.clone())))];
+    if moves {
+        effects.extend(presence::to_others(open, gone, Some(before.role)));
+    }
     effects
 }
 
