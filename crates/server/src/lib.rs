@@ -5,18 +5,26 @@
 
 pub mod account;
 pub mod accounts;
+pub mod admin;
+pub mod args;
+pub mod clients;
 pub mod connection;
+pub mod dev;
 pub mod domain;
 pub mod hub;
 pub mod io;
 pub mod listener;
 pub mod log;
+pub mod notify;
+pub mod open_files;
 pub mod outbound;
 pub mod pace;
 pub mod router;
+pub mod run;
 pub mod seed;
 pub mod sessions;
 pub mod settings;
 pub mod shard_task;
 pub mod tls;
 pub mod trace;
+pub mod user;

@@ -25,7 +25,7 @@ use crate::trace::LogFormat;
 use draft::Draft;
 
 pub use complaint::SettingsError;
-pub use environment::{is_setting as is_setting_variable, variable_of};
+pub use environment::variable_of;
 pub use flags::SettingFlags;
 pub use limits::Limits;
 

@@ -36,11 +36,6 @@ pub(super) fn read(
     }
 }
 
-/// Whether a variable of this name is one of the settings.
-pub fn is_setting(name: &str) -> bool {
-    Key::all().any(|key| key.variable() == name)
-}
-
 /// The variable of the key with this name.
 pub fn variable_of(name: &str) -> String {
     format!("CONCLAVE_{}", name.to_uppercase())

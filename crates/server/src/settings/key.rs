@@ -48,7 +48,7 @@ impl Key {
 
     /// The variable of the environment.
     pub(super) fn variable(&self) -> String {
-        format!("CONCLAVE_{}", self.name.to_uppercase())
+        super::variable_of(self.name)
     }
 
     /// The flag, without its dashes.

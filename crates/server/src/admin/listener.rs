@@ -1,0 +1,150 @@
+//! The node's end of the socket.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use super::{Answer, Ask, LINE_BYTES_MAX, LIST_MAX, Reason, Status, line};
+use crate::accounts::AccountError;
+use crate::run::Node;
+use conclave_cluster::accounts::AccountRefusal;
+use conclave_xmpp::BareJid;
+
+/// Administrators at one time; others wait. Deriving the keys of a password costs milliseconds of computing.
+const CONNECTIONS_MAX: usize = 8;
+
+/// How long an administrator may say nothing, or not take the answer.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Makes the socket, for this user alone. One that is left from a process that died is replaced: the caller holds the node's
+/// database, so no other node can be listening.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    // Nobody can connect before `listen`, so nobody comes in by other permissions.
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    socket.listen(CONNECTIONS_MAX as u32)
+}
+
+/// The socket's file, removed when the node ends.
+pub struct SocketFile(pub PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // The next start replaces what is left.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Answers until the node ends.
+pub async fn serve(listener: UnixListener, node: Arc<Node>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accept = async {
+            let place = places.clone().acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            () = node.shutdown.cancelled() => return,
+            accepted = accept => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let node = node.clone();
+                tokio::spawn(async move {
+                    if let Err(cause) = converse(stream, &node).await {
+                        debug!("administration ended: {cause}");
+                    }
+                    drop(place);
+                });
+            }
+            Err(cause) => {
+                warn!("an administrator could not be let in: {cause}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, node: &Node) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let asked = match timeout(SILENCE_MAX, line::read(&mut stream)).await? {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return Ok(()),
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                // What follows cannot be told from the rest of that line.
+                return say(&mut stream, &malformed(&cause)).await;
+            }
+            Err(cause) => return Err(cause),
+        };
+        let answer = match serde_json::from_slice(&asked) {
+            // Not under the time limit: a change must not be dropped half done.
+            Ok(ask) => answer(ask, node).await,
+            Err(cause) => malformed(&cause),
+        };
+        say(&mut stream, &answer).await?;
+    }
+}
+
+async fn say(stream: &mut BufReader<UnixStream>, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    debug_assert!(line.len() <= LINE_BYTES_MAX);
+    timeout(SILENCE_MAX, stream.write_all(&line)).await?
+}
+
+async fn answer(ask: Ask, node: &Node) -> Answer {
+    match ask {
+        Ask::Status => Answer::Status(Status {
+            pid: std::process::id(),
+            domain: node.settings.domain.to_string(),
+            service_domain: node.settings.service_domain.to_string(),
+            addresses: node.addresses.clone(),
+        }),
+        Ask::UserAdd { name, password } => outcome(node.accounts.add(&name, &password).await),
+        Ask::UserPasswd { name, password } => outcome(node.accounts.set_password(&name, &password).await),
+        Ask::UserDel { name } => outcome(node.accounts.delete(&name).await),
+        Ask::UserList { behind } => {
+            let behind = behind.map(|text| BareJid::from_stored(&text));
+            page(&node.accounts.behind(behind.as_ref(), LIST_MAX + 1))
+        }
+    }
+}
+
+/// What fits one answer; one account more says that there are more.
+pub(super) fn page(accounts: &[BareJid]) -> Answer {
+    let more = accounts.len() > LIST_MAX;
+    Answer::Accounts { accounts: accounts.iter().take(LIST_MAX).map(BareJid::to_string).collect(), more }
+}
+
+fn outcome(outcome: Result<BareJid, AccountError>) -> Answer {
+    match outcome {
+        Ok(account) => Answer::Done { account: account.to_string() },
+        Err(error) => {
+            let reason = match error {
+                AccountError::Refused(AccountRefusal::Exists(_)) => Reason::Exists,
+                AccountError::Refused(AccountRefusal::Absent(_)) => Reason::Absent,
+                AccountError::Name(_) | AccountError::Password(_) => Reason::Invalid,
+            };
+            Answer::Refused { reason, text: error.to_string() }
+        }
+    }
+}
+
+fn malformed(cause: &dyn std::fmt::Display) -> Answer {
+    Answer::Refused { reason: Reason::Malformed, text: format!("that is no request: {cause}") }
+}

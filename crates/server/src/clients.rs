@@ -1,0 +1,111 @@
+//! The way in for clients: what the settings mean for streams, sessions and rooms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conclave_muc::Service;
+use conclave_xmpp::BareJid;
+use conclave_xmpp::parser::Limits as ParserLimits;
+use conclave_xmpp::stream::{StreamSettings, TlsPolicy};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::connection::Terms;
+use crate::hub::Hub;
+use crate::listener::{self, Places};
+use crate::outbound::OutboundLimits;
+use crate::pace::Pace;
+use crate::run::{Listeners, Node};
+use crate::sessions::{End, SessionTable};
+use crate::settings::{Limits, PlainWithoutTls, RoomCreation, Settings};
+
+/// Elements within each other before anybody has logged in: SASL and binding need three.
+const DEPTH_BEFORE_LOGIN: usize = 8;
+
+/// The table of sessions that the settings ask for.
+pub fn session_table(limits: &Limits) -> SessionTable {
+    let outbound = OutboundLimits { bytes_max: limits.outbound_queue_bytes_max, stanzas_max: limits.outbound_queue_stanzas_max };
+    SessionTable::new(outbound, limits.sessions_per_account_max)
+}
+
+/// An account is deleted: its sessions end.
+pub fn end_sessions(sessions: &SessionTable, account: &BareJid) {
+    sessions.of(account).iter().for_each(|bound| bound.end(End::AccountDeleted));
+}
+
+/// Takes clients from here on, until the node's `shutdown`. Listeners close then, and streams end with `system-shutdown`.
+pub fn take(node: &Arc<Node>, listeners: Listeners) {
+    let Limits { connections_max, connections_per_address_max, rooms_max, .. } = node.settings.limits;
+    let Settings { domain, service_domain, .. } = node.settings.as_ref();
+    let service = Arc::new(service(node));
+    let hub = Hub::start(domain.clone(), service_domain.clone(), node.sessions.clone(), service, rooms_max);
+    let (hub, places) = (Arc::new(hub), Places::new(connections_max, connections_per_address_max));
+    let accept = |listener: TcpListener, tls: Option<TlsAcceptor>, direct_tls: bool| {
+        let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+        let terms = Arc::new(terms(node, &hub, tls, direct_tls, loopback));
+        node.connections.spawn(listener::accept(listener, terms, places.clone(), node.connections.clone()));
+    };
+    let tls = node.tls.as_ref();
+    listeners.c2s.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.starttls.clone()), false));
+    listeners.c2s_tls.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.direct.clone()), true));
+}
+
+/// What the connections of one listener have in common. A listener on loopback has clients of this machine only.
+fn terms(node: &Arc<Node>, hub: &Arc<Hub>, tls: Option<TlsAcceptor>, direct_tls: bool, loopback: bool) -> Terms {
+    let limits = &node.settings.limits;
+    let trial = loopback && node.settings.plain_without_tls == PlainWithoutTls::Loopback;
+    let policy = match (&tls, trial) {
+        (None, _) => TlsPolicy::Unavailable,
+        (Some(_), true) => TlsPolicy::Optional,
+        (Some(_), false) => TlsPolicy::Required,
+    };
+    let accounts = node.accounts.clone();
+    Terms {
+        stream: Arc::new(stream_settings(node, policy, trial)),
+        tls,
+        direct_tls,
+        unauthenticated_max: Duration::from_secs(limits.unauthenticated_seconds_max.into()),
+        pace: Pace { per_second: limits.session_stanzas_per_second, burst: limits.session_stanzas_burst },
+        look_up: Arc::new(move |account| accounts.credentials(account)),
+        hub: hub.clone(),
+        shutdown: node.shutdown.clone(),
+    }
+}
+
+fn stream_settings(node: &Node, tls: TlsPolicy, plain_without_tls: bool) -> StreamSettings {
+    let limits = &node.settings.limits;
+    let decoy = node.accounts.decoy();
+    StreamSettings {
+        domain: node.settings.domain.to_string(),
+        tls,
+        plain_without_tls,
+        before_authentication: ParserLimits {
+            stanza_bytes_max: limits.unauthenticated_bytes_max,
+            depth_max: limits.depth_max.min(DEPTH_BEFORE_LOGIN),
+            attributes_max: limits.attributes_max,
+            stream_bytes_max: Some(limits.unauthenticated_bytes_max),
+        },
+        authenticated: ParserLimits {
+            stanza_bytes_max: limits.stanza_bytes_max,
+            depth_max: limits.depth_max,
+            attributes_max: limits.attributes_max,
+            stream_bytes_max: None,
+        },
+        decoy_secret: decoy.secret,
+        iterations: decoy.iterations,
+    }
+}
+
+fn service(node: &Node) -> Service {
+    let Settings { limits, admins, room_creation, .. } = node.settings.as_ref();
+    Service {
+        admins: admins.clone(),
+        creation_restricted: *room_creation == RoomCreation::Admins,
+        occupants_max: limits.occupants_per_room_max,
+        history_max: limits.history_max,
+        groupchat_bytes_max: limits.groupchat_bytes_max,
+        room_messages_per_second: limits.room_messages_per_second,
+        lock_milliseconds: u64::from(limits.room_lock_seconds_max) * 1000,
+        secret: node.accounts.secret("occupant ids"),
+    }
+}

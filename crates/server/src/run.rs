@@ -1,0 +1,243 @@
+//! One node, from its settings to its end.
+
+use std::fmt;
+use std::fs::DirBuilder;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::accounts::{Accounts, StoreError};
+use crate::admin::{self, listener::SocketFile};
+use crate::sessions::SessionTable;
+use crate::settings::Settings;
+use crate::tls::{Tls, TlsError};
+use crate::{clients, notify, open_files};
+
+/// How long streams may take to end; the process is gone within a second of SIGTERM.
+const FAREWELL_MAX: Duration = Duration::from_millis(800);
+
+/// What every part of a node can rely on.
+pub struct Node {
+    /// What it was told.
+    pub settings: Arc<Settings>,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
+    /// Who is here.
+    pub sessions: Arc<SessionTable>,
+    /// How TLS begins, if there is a certificate.
+    pub tls: Option<Tls>,
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// Says that the node ends: listeners close, streams end with `system-shutdown`.
+    pub shutdown: CancellationToken,
+    /// What the node waits for, for a moment, before it ends.
+    pub connections: TaskTracker,
+}
+
+/// Where a node listens, with the ports that the system chose for 0.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq, Debug)]
+pub struct Addresses {
+    /// With STARTTLS.
+    pub c2s: Vec<SocketAddr>,
+    /// With TLS from the first byte.
+    pub c2s_tls: Vec<SocketAddr>,
+}
+
+/// The sockets at those addresses.
+pub struct Listeners {
+    /// With STARTTLS.
+    pub c2s: Vec<TcpListener>,
+    /// With TLS from the first byte.
+    pub c2s_tls: Vec<TcpListener>,
+}
+
+/// A node that serves.
+pub struct Running {
+    /// Its parts.
+    pub node: Arc<Node>,
+    _socket: SocketFile,
+}
+
+/// Why a node does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The data directory cannot be made.
+    Directory(PathBuf, io::Error),
+    /// The accounts cannot be read.
+    Accounts(StoreError),
+    /// There is no TLS.
+    Tls(TlsError),
+    /// An address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The administration socket cannot be made.
+    Admin(PathBuf, io::Error),
+    /// The process cannot be told to end.
+    Signals(io::Error),
+}
+
+/// Runs a node until SIGTERM or SIGINT; with `end_with_stdin` also until nobody has the other end of standard input any more.
+pub async fn serve(settings: Settings, end_with_stdin: bool) -> Result<(), StartError> {
+    let signals = Signals::new().map_err(StartError::Signals)?;
+    let stdin = if end_with_stdin { Some(stdin_pipe().map_err(StartError::Signals)?) } else { None };
+    open_files::raise();
+    let running = Running::start(settings).await?;
+    notify::ready();
+    tokio::select! {
+        signal = signals.wait() => {
+            info!("{signal}: the node ends");
+            notify::stopping();
+        }
+        () = closed(stdin) => info!("whoever started this node wants no more of it, or is gone: the node ends"),
+    }
+    running.stop().await;
+    Ok(())
+}
+
+impl Running {
+    /// Starts everything; when it returns, the node serves.
+    pub async fn start(settings: Settings) -> Result<Running, StartError> {
+        let dir = settings.dir.clone();
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|cause| StartError::Directory(dir.clone(), cause))?;
+        let sessions = Arc::new(clients::session_table(&settings.limits));
+        let table = sessions.clone();
+        let on_deleted = Box::new(move |account: &_| clients::end_sessions(&table, account));
+        let accounts = Accounts::open(&dir.join("accounts"), settings.domain.clone(), settings.password_iterations, on_deleted)
+            .await
+            .map_err(StartError::Accounts)?;
+        let tls = settings.certificate.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
+        warn_of_other_names(&settings, tls.as_ref());
+        let listeners = Listeners { c2s: listen(&settings.c2s).await?, c2s_tls: listen(&settings.c2s_tls).await? };
+        let addresses = Addresses { c2s: addresses(&listeners.c2s), c2s_tls: addresses(&listeners.c2s_tls) };
+        let socket = admin::socket(&dir);
+        let admin = admin::listener::bind(&socket).map_err(|cause| StartError::Admin(socket.clone(), cause))?;
+        let (shutdown, connections) = (CancellationToken::new(), TaskTracker::new());
+        let node = Node { settings: Arc::new(settings), accounts, sessions, tls, addresses, shutdown, connections };
+        let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
+        tokio::spawn(admin::listener::serve(admin, running.node.clone()));
+        clients::take(&running.node, listeners);
+        running.say_where();
+        Ok(running)
+    }
+
+    /// Ends everything; returns when the streams are closed, or have had their time.
+    pub async fn stop(self) {
+        self.node.shutdown.cancel();
+        self.node.connections.close();
+        if tokio::time::timeout(FAREWELL_MAX, self.node.connections.wait()).await.is_err() {
+            warn!("{} connections did not end in time", self.node.connections.len());
+        }
+    }
+
+    fn say_where(&self) {
+        let Settings { domain, service_domain, dir, .. } = self.node.settings.as_ref();
+        info!("serving {domain}, rooms at {service_domain}, data in {}", dir.display());
+        self.node.addresses.c2s.iter().for_each(|address| info!("listening for clients on {address} (STARTTLS)"));
+        self.node.addresses.c2s_tls.iter().for_each(|address| info!("listening for clients on {address} (TLS)"));
+    }
+}
+
+/// What ends a node.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on these signals do not end the process by themselves.
+    pub fn new() -> io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them, and names it.
+    pub async fn wait(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn stdin_pipe() -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)
+}
+
+/// Returns when the other end is closed; the system does that for a process that is killed, too.
+async fn closed(stdin: Option<pipe::Receiver>) {
+    let Some(mut stdin) = stdin else { return pending().await };
+    let mut ignored = [0; 64];
+    while stdin.read(&mut ignored).await.is_ok_and(|bytes| bytes > 0) {}
+}
+
+async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(TcpListener::bind(address).await.map_err(|cause| StartError::Listen(*address, cause))?);
+    }
+    Ok(listeners)
+}
+
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+fn warn_of_other_names(settings: &Settings, tls: Option<&Tls>) {
+    let files = settings.certificate.as_ref();
+    if let Some((files, _)) = files.zip(tls).filter(|(_, tls)| !tls.is_for(settings.domain.as_str())) {
+        warn!("the certificate in {} is not for {}; most clients will refuse it", files.certificate.display(), settings.domain);
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Directory(path, cause) => {
+                write!(f, "the data directory {} cannot be made: {cause}; another one is set with `dir`", path.display())
+            }
+            StartError::Accounts(cause) => cause.fmt(f),
+            StartError::Tls(cause) => cause.fmt(f),
+            StartError::Listen(address, cause) => {
+                write!(f, "cannot listen on {address}: {cause}")?;
+                match cause.kind() {
+                    io::ErrorKind::AddrInUse if address.ip().is_unspecified() => f.write_str(
+                        ". Another process has this port, or another of `c2s` and `c2s_tls` covers it: [::] is IPv4 too",
+                    ),
+                    io::ErrorKind::AddrInUse => f.write_str(". Another process has this port; end it, or choose another port"),
+                    io::ErrorKind::PermissionDenied => f.write_str(". Ports below 1024 are for privileged processes only"),
+                    _ if address.is_ipv6() => f.write_str(". On a machine without IPv6, use 0.0.0.0 in place of [::]"),
+                    _ => Ok(()),
+                }
+            }
+            StartError::Admin(path, cause) => {
+                let length = path.as_os_str().len();
+                write!(f, "the administration socket {} cannot be made: {cause}", path.display())?;
+                if length > 100 {
+                    write!(
+                        f,
+                        ". Its path has {length} bytes, and the system takes about 100: choose a data directory with a shorter one"
+                    )?;
+                }
+                Ok(())
+            }
+            StartError::Signals(cause) => write!(f, "this process cannot be told to end: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,206 @@
+//! `conclave dev` and `conclave user` as people start them: processes, signals, files.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long anything may take that should be there at once.
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[test]
+fn accounts_are_managed_beside_it_and_it_ends_with_its_node() {
+    let dev = Dev::start(&["--user", "romeo:montague"]);
+    let node = &dev.nodes()[0];
+    for (field, kind) in [("node", "number"), ("c2s", "string"), ("c2s_tls", "string"), ("http", "null"), ("websocket", "null")] {
+        assert_eq!(kind_of(&node[field]), kind, "{field} in {node}");
+    }
+    assert_eq!(dev.user(&["list"]), "admin@localhost\nromeo@localhost\nuser2@localhost\nuser3@localhost\nuser@localhost\n");
+    assert_eq!(dev.user(&["add", "juliet"]), "juliet@localhost added\n");
+    assert_eq!(dev.user(&["del", "user2"]), "user2@localhost deleted\n");
+
+    let dev = dev.end(Signal::TERM);
+    assert!(dev.status.success(), "{:?}", dev.status);
+    assert!(is_gone(dev.node));
+    assert!(!dev.dir.path().join("nodes.json").exists());
+    let refused = conclave(&["user", "list", "--dir"], &dev.dir.path().join("node1"));
+    assert!(!refused.status.success());
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("no node is running here"));
+
+    // What it made is there the next time; what is missing is made again.
+    let authority = std::fs::read(dev.dir.path().join("ca.pem")).unwrap();
+    let dev = Dev::start_in(dev.dir, &[]);
+    assert_eq!(std::fs::read(dev.dir.path().join("ca.pem")).unwrap(), authority);
+    let names = ["admin", "juliet", "romeo", "user2", "user3", "user"].map(|name| format!("{name}@localhost\n"));
+    assert_eq!(dev.user(&["list"]), names.concat());
+    assert!(dev.end(Signal::INT).status.success());
+}
+
+#[test]
+fn its_node_does_not_outlive_it() {
+    let ended = Dev::start(&[]).end(Signal::KILL);
+    assert!(!ended.status.success());
+    within(LIMIT, "the end of the node", || is_gone(ended.node).then_some(()));
+}
+
+#[test]
+fn the_end_of_its_node_is_its_own() {
+    let dev = Dev::start(&[]);
+    kill_process(pid(dev.node()), Signal::KILL).unwrap();
+    let (status, said) = dev.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(said.contains("conclave: node 1 has ended (signal: 9 (SIGKILL))"), "{said}");
+}
+
+#[test]
+fn two_do_not_share_a_directory() {
+    let dev = Dev::start(&[]);
+    let second = conclave(&["dev", "--port", "0", "--dir"], dev.dir.path());
+    assert!(!second.status.success());
+    assert!(String::from_utf8(second.stderr).unwrap().contains("in use by another `conclave dev`"));
+    assert_eq!(dev.nodes()[0]["node"], 1);
+    assert!(dev.end(Signal::TERM).status.success());
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let refused = conclave(&["dev", "--port", &port, "--dir"], dir.path());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success());
+    // A port above the range is refused by the command line itself.
+    assert!(said.contains("Address already in use") || said.contains("is not in 0..=65000"), "{said}");
+}
+
+#[test]
+fn more_nodes_than_there_are_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = conclave(&["dev", "--nodes", "3", "--dir"], dir.path());
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(refused.stderr).unwrap(),
+        "conclave: 3 nodes are asked for; this version runs one: leave out --nodes\n"
+    );
+}
+
+/// A running `conclave dev`, killed when it is dropped.
+struct Dev {
+    process: Option<Child>,
+    dir: tempfile::TempDir,
+}
+
+/// One that has ended.
+struct Ended {
+    status: ExitStatus,
+    /// The process that its node was.
+    node: u32,
+    dir: tempfile::TempDir,
+}
+
+impl Dev {
+    fn start(more: &[&str]) -> Dev {
+        Dev::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// Returns when its node serves.
+    fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Dev {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
+        command.args(["dev", "--port", "0", "--dir"]).arg(dir.path()).args(more);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let dev = Dev { process: Some(process), dir };
+        let nodes = dev.dir.path().join("nodes.json");
+        within(LIMIT, "nodes.json", || nodes.exists().then_some(()));
+        dev
+    }
+
+    fn nodes(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.dir.path().join("nodes.json")).unwrap()).unwrap()
+    }
+
+    fn node(&self) -> u32 {
+        self.nodes()[0]["pid"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    fn user(&self, words: &[&str]) -> String {
+        let output = conclave(&[&["user"], words, &["--dir"]].concat(), &self.dir.path().join("node1"));
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn end(mut self, signal: Signal) -> Ended {
+        let node = self.node();
+        let mut process = self.process.take().unwrap();
+        kill_process(pid(process.id()), signal).unwrap();
+        let status = ended(&mut process);
+        Ended { status, node, dir: std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap()) }
+    }
+
+    /// Waits until it ends by itself; what it said comes with it.
+    fn wait(mut self) -> (ExitStatus, String) {
+        let mut process = self.process.take().unwrap();
+        let status = ended(&mut process);
+        let mut said = String::new();
+        process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (status, said)
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // Its node ends with it. A test that failed has nothing to add.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Runs the program to its end, with a directory as the last argument.
+fn conclave(words: &[&str], dir: &Path) -> Output {
+    let dir: PathBuf = dir.to_owned();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
+    command.args(words).arg(dir).env("CONCLAVE_PASSWORD", "secret").stdin(Stdio::null()).output().unwrap()
+}
+
+fn ended(process: &mut Child) -> ExitStatus {
+    within(LIMIT, "the end of a process", || process.try_wait().unwrap())
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().unwrap()).unwrap()
+}
+
+/// Whether a process has ended; its parent may not have asked for its status yet.
+fn is_gone(process: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{process}/stat")) {
+        Ok(stat) => stat.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')),
+        Err(_) => true,
+    }
+}
+
+fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < limit, "{what} did not come in {limit:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        _ => "other",
+    }
+}
