@@ -1,5 +1,7 @@
 //! Every kind of entry comes back from its bytes as it was.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
 use conclave_cluster::codec::{Logged, decode, encode};
 use conclave_muc::change::*;
 use conclave_muc::config::{AllowPm, PresenceBroadcast};

@@ -35,10 +35,10 @@ impl Router {
     pub async fn route(&mut self, stanza: Stanza) {
         self.number += 1;
         let Some(to) = stanza.head().to.clone() else {
-            return self.to_own_account(stanza).await;
+            return self.for_account(stanza).await;
         };
         if to.domain() == self.hub.service_domain.domain() {
-            return self.to_service(&to, stanza).await;
+            return self.for_service(&to, stanza).await;
         }
         if to.domain() != self.hub.domain.domain() {
             let text = format!("\"{}\" is not served here, and there is no way to other servers", to.domain());
@@ -48,7 +48,7 @@ impl Router {
             return self.reply(domain::answer(&stanza, &self.hub.service_domain, now()));
         }
         if to.resource().is_none() && to.to_bare() == self.bound.session.jid.to_bare() && matches!(stanza, Stanza::Iq(_)) {
-            return self.to_own_account(stanza).await;
+            return self.for_account(stanza).await;
         }
         self.reply(account::deliver(&self.hub.sessions, &self.bound, &to, &stanza));
     }
@@ -60,7 +60,7 @@ impl Router {
     }
 
     /// RFC 6120 §10.3: without `to` the account itself is meant.
-    async fn to_own_account(&mut self, stanza: Stanza) {
+    async fn for_account(&mut self, stanza: Stanza) {
         match &stanza {
             Stanza::Presence(presence) => self.own_presence(presence).await,
             Stanza::Iq(iq) if iq.is_request() => self.reply(match account::own(iq) {
@@ -83,7 +83,7 @@ impl Router {
         }
     }
 
-    async fn to_service(&mut self, to: &Jid, stanza: Stanza) {
+    async fn for_service(&mut self, to: &Jid, stanza: Stanza) {
         if to.local().is_none() {
             let rooms = if service::needs_rooms(&stanza) { self.hub.listings().await } else { Vec::new() };
             return self.reply(service::answer(&stanza, &rooms));

@@ -1,0 +1,245 @@
+//! Clients that mean harm, or know no better, over real sockets: each gets its defined answer, memory stays flat, and others notice nothing.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
+mod running;
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use running::{Bystanders, Client, HEADER, Running};
+
+/// KiB by which the node may grow while it is mistreated: less than any of the inputs would take if it were kept.
+const GROWTH_MAX: u64 = 24 * 1024;
+
+const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
+
+fn deep(levels: usize) -> String {
+    "<a>".repeat(levels)
+}
+
+fn wide(attributes: usize) -> String {
+    let attributes: String = (0..attributes).map(|n| format!(" a{n}='1'")).collect();
+    format!("<message{attributes}/>")
+}
+
+/// What may come after the header of somebody whom nobody knows yet, and the stream error that it gets.
+#[test]
+fn strangers_get_the_right_stream_error() {
+    let server = Running::start();
+    let mut bystanders = Bystanders::of(&server);
+    let before = server.resident();
+    let endless = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{}", "A".repeat(TEN_MEGABYTES));
+    let rows: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("tags that cross", b"<a><b></a></b>".to_vec(), "not-well-formed"),
+        ("an attribute twice", b"<a b='1' b='2'/>".to_vec(), "not-well-formed"),
+        ("invalid UTF-8", b"<a>\xff\xfe</a>".to_vec(), "unsupported-encoding"),
+        ("a comment", b"<!-- psst -->".to_vec(), "restricted-xml"),
+        ("a processing instruction", b"<?php echo ?>".to_vec(), "restricted-xml"),
+        ("a doctype", b"<!DOCTYPE a [<!ENTITY b 'c'>]>".to_vec(), "restricted-xml"),
+        ("an entity", b"<a>&b;</a>".to_vec(), "restricted-xml"),
+        ("10 MB without a closing tag", endless.into_bytes(), "policy-violation"),
+        ("a depth of 10,000", deep(10_000).into_bytes(), "policy-violation"),
+        ("100,000 attributes", wide(100_000).into_bytes(), "policy-violation"),
+        ("a stanza before logging in", b"<message to='user2@localhost'/>".to_vec(), "not-authorized"),
+        (
+            "bind before logging in",
+            b"<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>".to_vec(),
+            "not-authorized",
+        ),
+    ];
+    for (name, bytes, condition) in rows {
+        let mut client = server.open();
+        client.send_bytes(&bytes);
+        assert_ended(&mut client, name, condition);
+        bystanders.still_chat();
+    }
+    assert_flat(&server, before);
+}
+
+#[track_caller]
+fn assert_ended(client: &mut Client, name: &str, condition: &str) {
+    let end = client.rest();
+    assert!(end.contains(&format!("<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'")), "{name}: {end}");
+    assert!(end.ends_with("</stream:stream>"), "{name}: {end}");
+}
+
+#[track_caller]
+fn assert_flat(server: &Running, before: u64) {
+    let after = server.resident();
+    assert!(after < before + GROWTH_MAX, "the node grew from {before} to {after} KiB");
+}
+
+/// Headers that cannot be.
+#[test]
+fn wrong_headers_get_the_right_stream_error() {
+    let server = Running::start();
+    let header = |replaced: &str, by: &str| HEADER.replace(replaced, by).into_bytes();
+    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (name, bytes, condition) in [
+        (
+            "another encoding",
+            header("<?xml version='1.0'?>", "<?xml version='1.0' encoding='ISO-8859-1'?>"),
+            "unsupported-encoding",
+        ),
+        ("UTF-16", utf16, "unsupported-encoding"),
+        ("another host", header("to='localhost'", "to='example.org'"), "host-unknown"),
+        ("another version", header(" version='1.0'>", " version='0.9'>"), "unsupported-version"),
+        ("another namespace", header("http://etherx.jabber.org/streams", "urn:example"), "invalid-namespace"),
+        ("other content", header("'jabber:client'", "'jabber:server'"), "invalid-namespace"),
+        ("no stream at all", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), "not-well-formed"),
+    ] {
+        let mut client = server.connect();
+        client.send_bytes(&bytes);
+        assert_ended(&mut client, name, condition);
+    }
+}
+
+/// What ends the stream of somebody who is bound.
+#[test]
+fn users_get_the_right_stream_error() {
+    let server = Running::start();
+    let mut bystanders = Bystanders::of(&server);
+    let before = server.resident();
+    let endless = format!("<message to='user2@localhost'><body>{}", "A".repeat(TEN_MEGABYTES));
+    let rows = [
+        ("malformed XML", "<message to=user2@localhost/>".to_owned(), "not-well-formed"),
+        ("an unknown stanza", "<greeting to='user2@localhost'/>".to_owned(), "unsupported-stanza-type"),
+        ("a forged from", "<message from='user2@localhost/bystander' to='user3@localhost'/>".to_owned(), "invalid-from"),
+        ("10 MB without a closing tag", endless, "policy-violation"),
+        ("a depth of 10,000", format!("<message>{}", deep(10_000)), "policy-violation"),
+        ("100,000 attributes", wide(100_000), "policy-violation"),
+    ];
+    for (name, text, condition) in rows {
+        let mut client = server.bind("user", "hostile");
+        client.send(&text);
+        assert_ended(&mut client, name, condition);
+        bystanders.still_chat();
+    }
+    assert_flat(&server, before);
+}
+
+#[test]
+fn a_stanza_before_binding_ends_the_stream() {
+    let server = Running::start();
+    let mut client = server.log_in("user");
+    client.send("<message to='user2@localhost'/>");
+    assert_ended(&mut client, "before binding", "not-authorized");
+}
+
+/// What is only one stanza's fault, and the stanza error that it gets; the stream goes on.
+#[test]
+fn bad_stanzas_get_the_right_stanza_error() {
+    let server = Running::start();
+    let mut client = server.bind("user", "clumsy");
+    client.enter("hut", "Clumsy");
+    let form = |fields: &str| {
+        format!(
+            "<iq type='set' id='1' to='hut@conference.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+             <x xmlns='jabber:x:data' type='submit'>{fields}</x></query></iq>"
+        )
+    };
+    let form_type = |value: &str| format!("<field var='FORM_TYPE'><value>{value}</value></field>");
+    let config = form_type("http://jabber.org/protocol/muc#roomconfig");
+    let field = |var: &str, value: &str| form(&format!("{config}<field var='{var}'><value>{value}</value></field>"));
+    let rows = [
+        ("an unknown IQ type", "<iq type='take' id='1'><a xmlns='b'/></iq>".to_owned(), "bad-request"),
+        ("an IQ without an id", "<iq type='get'><a xmlns='b'/></iq>".to_owned(), "bad-request"),
+        ("an unknown presence type", "<presence type='asleep' to='hut@conference.localhost/Clumsy'/>".to_owned(), "bad-request"),
+        ("a foreign domain", "<message to='somebody@example.org' id='1'/>".to_owned(), "remote-server-not-found"),
+        ("a JID with two @", "<message to='a@b@localhost' id='1'/>".to_owned(), "jid-malformed"),
+        ("a nick that cannot be prepared", "<presence to='hut@conference.localhost/\u{1f600}'/>".to_owned(), "jid-malformed"),
+        ("a nick that cannot be seen", "<presence to='hut@conference.localhost/ &#xA0;'/>".to_owned(), "not-allowed"),
+        ("another FORM_TYPE", form(&form_type("urn:example")), "bad-request"),
+        ("no FORM_TYPE", form("<field var='muc#roomconfig_roomname'><value>Hut</value></field>"), "bad-request"),
+        ("a value that is no boolean", field("muc#roomconfig_publicroom", "perhaps"), "bad-request"),
+        ("a choice that there is not", field("muc#roomconfig_whois", "nobody"), "bad-request"),
+        ("an unknown field", field("muc#roomconfig_colour", "blue"), "bad-request"),
+        ("nobody's account", "<iq type='get' id='1' to='nobody@localhost'><a xmlns='b'/></iq>".to_owned(), "service-unavailable"),
+        (
+            "a second bind",
+            "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>".to_owned(),
+            "not-allowed",
+        ),
+    ];
+    for (name, stanza, condition) in rows {
+        client.send(&stanza);
+        let answer = client.until("</error>");
+        assert!(answer.contains(&format!("<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'")), "{name}: {answer}");
+    }
+    client.open_room("hut");
+    client.say("hut", "still here");
+}
+
+#[test]
+fn a_client_that_never_reads_is_cut_off_and_its_room_goes_on() {
+    let server = Running::start_with(&[("CONCLAVE_OUTBOUND_QUEUE_BYTES_MAX", "524288")]);
+    let before = server.resident();
+    let mut talker = server.bind("user", "talker");
+    talker.enter("hall", "Talker");
+    talker.open_room("hall");
+    let mut deaf = server.bind("user2", "deaf");
+    deaf.enter("hall", "Deaf");
+    talker.until("role='participant'");
+    // What is in the system's buffers does not count as read, so it takes some megabytes until the queue is full.
+    let line = "x".repeat(16 * 1024);
+    let start = Instant::now();
+    let mut said = 0;
+    loop {
+        talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{said} {line}</body></message>"));
+        let heard = talker.until("</message>");
+        said += 1;
+        if heard.contains("type='unavailable'") && heard.contains("hall@conference.localhost/Deaf") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "the deaf one is still there after {said} messages");
+    }
+    talker.say("hall", "and on it goes");
+    assert_flat(&server, before);
+    // Whoever begins to read after all finds whole stanzas, and the reason at the end if there was room for it.
+    let heard = deaf.rest();
+    assert!(heard.contains("<body>0 x"), "what was sent before is there");
+}
+
+#[test]
+fn a_client_that_says_nothing_is_sent_away_and_blanks_do_not_help() {
+    let server = Running::start_with(&[("CONCLAVE_UNAUTHENTICATED_SECONDS_MAX", "2")]);
+    let start = Instant::now();
+    let mut silent = server.connect();
+    let mut blank = server.open();
+    while start.elapsed() < Duration::from_millis(1500) {
+        blank.send(" ");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for client in [&mut silent, &mut blank] {
+        assert_ended(client, "too late", "connection-timeout");
+    }
+    assert!(start.elapsed() < Duration::from_secs(6), "it took {:?}", start.elapsed());
+}
+
+#[test]
+fn a_thousand_connections_leave_nothing_behind() {
+    let server = Running::start();
+    let mut bystanders = Bystanders::of(&server);
+    // The first hundred make room that the rest use again.
+    let open_and_drop = |n: usize| {
+        for number in 0..n {
+            let mut tcp = TcpStream::connect(server.c2s).unwrap();
+            if number % 2 == 0 {
+                let _ = std::io::Write::write_all(&mut tcp, HEADER.as_bytes());
+            }
+        }
+    };
+    open_and_drop(100);
+    bystanders.still_chat();
+    let before = server.resident();
+    open_and_drop(1000);
+    bystanders.still_chat();
+    assert_flat(&server, before);
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", server.pid)).unwrap().count();
+    let start = Instant::now();
+    while descriptors() > 60 {
+        assert!(start.elapsed() < running::LIMIT, "{} descriptors stay open", descriptors());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
