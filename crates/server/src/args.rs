@@ -27,7 +27,7 @@ pub enum Command {
 }
 
 /// Settings come from the file, then from CONCLAVE_* variables, then from flags; what comes later wins. A variable has the name of
-/// the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table [limits].
+/// the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table `[limits]`.
 #[derive(Args, Debug)]
 pub struct Serve {
     /// The settings file, TOML

@@ -1,6 +1,6 @@
 //! The settings of a node: a TOML file, then `CONCLAVE_*` variables, then flags; what comes later wins.
 //!
-//! Every key stands once, in the tables of [`keys`] and [`limits`], and can be given in all three ways. Anything wrong stops the
+//! Every key stands once, in the tables of `keys.rs` and `limits.rs`, and can be given in all three ways. Anything wrong stops the
 //! start, and everything that is wrong is said at once.
 
 mod complaint;
