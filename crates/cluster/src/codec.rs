@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave_muc::change::{self, Change, Creation, HistoryWish, Item, NickChange};
+use conclave_muc::change::{self, Change, Creation, HistoryWish, Item};
 use conclave_muc::config::{AllowPm, PresenceBroadcast, RoomConfig};
 use conclave_muc::{Affiliation, Attachment, Entry, Origin, Role, Seat, Session};
 use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};
@@ -100,13 +100,22 @@ fn encode_change(change: &Change) -> log::entry::Change {
         Change::Subject { said, text } => To::Subject(log::Subject { said: Some(encode_said(said)), text: text.clone() }),
         Change::Private(private) => To::Private(encode_private(private)),
         Change::Moderate(moderation) => To::Moderation(log::Moderation {
-            actor: moderation.actor.as_ref().map(Nick::to_string),
-            actor_jid: moderation.actor_jid.to_string(),
+            actor: moderation
+                .actor
+                .as_ref()
+                .map(|actor| log::Actor { nick: actor.nick.as_ref().map(Nick::to_string), jid: actor.jid.to_string() }),
             items: moderation.items.iter().map(encode_item).collect(),
         }),
-        Change::Register { jid, nick } => To::Register(log::Registration { jid: jid.to_string(), nick: nick.to_string() }),
+        Change::Register { jid, nick, affiliation } => To::Register(log::Registration {
+            jid: jid.to_string(),
+            nick: nick.to_string(),
+            affiliation: encode_affiliation(*affiliation).into(),
+        }),
         Change::Unregister { jid } => To::Unregister(jid.to_string()),
-        Change::Configure(config) => To::Configure(encode_config(config)),
+        Change::Configure(configuration) => To::Configure(log::Configuration {
+            config: Some(encode_config(&configuration.config)),
+            removed: configuration.removed.iter().map(Nick::to_string).collect(),
+        }),
         Change::Destroy(end) => To::Destroy(log::Destruction {
             alternate: end.alternate.as_ref().map(BareJid::to_string),
             password: end.password.clone(),
@@ -137,15 +146,19 @@ fn decode_change(change: log::entry::Change) -> Decoded<Change> {
         }
         From::Private(private) => Change::Private(decode_private(private)?),
         From::Moderation(moderation) => Change::Moderate(change::Moderation {
-            actor: moderation.actor.as_deref().map(Nick::from_stored),
-            actor_jid: full_jid(&moderation.actor_jid)?,
+            actor: moderation.actor.map(decode_actor).transpose()?,
             items: moderation.items.into_iter().map(decode_item).collect::<Decoded<_>>()?,
         }),
-        From::Register(register) => {
-            Change::Register { jid: BareJid::from_stored(&register.jid), nick: Nick::from_stored(&register.nick) }
-        }
+        From::Register(register) => Change::Register {
+            jid: BareJid::from_stored(&register.jid),
+            nick: Nick::from_stored(&register.nick),
+            affiliation: decode_affiliation(register.affiliation)?,
+        },
         From::Unregister(jid) => Change::Unregister { jid: BareJid::from_stored(&jid) },
-        From::Configure(config) => Change::Configure(Box::new(decode_config(config)?)),
+        From::Configure(configuration) => Change::Configure(change::Configuration {
+            config: Box::new(decode_config(configuration.config.ok_or_else(|| lacks("a configuration"))?)?),
+            removed: configuration.removed.iter().map(|nick| Nick::from_stored(nick)).collect(),
+        }),
         From::Destroy(end) => Change::Destroy(change::Destruction {
             alternate: end.alternate.as_deref().map(BareJid::from_stored),
             password: end.password,
@@ -279,15 +292,19 @@ fn encode_item(item: &Item) -> log::Item {
         Item::Role { nick, role: given, reason } => {
             log::item::Item::Role(log::RoleItem { nick: nick.to_string(), role: role(*given).into(), reason: reason.clone() })
         }
-        Item::Affiliation { jid, affiliation, nick, reason } => log::item::Item::Affiliation(log::AffiliationItem {
-            jid: jid.to_string(),
-            affiliation: encode_affiliation(*affiliation).into(),
-            nick: nick.as_ref().map(|nick| match nick {
-                NickChange::Reserve(nick) => nick.to_string(),
-                NickChange::Release => String::new(),
-            }),
-            reason: reason.clone(),
-        }),
+        Item::Affiliation { jid, affiliation, nick, reason, evicted, roles } => {
+            log::item::Item::Affiliation(log::AffiliationItem {
+                jid: jid.to_string(),
+                affiliation: encode_affiliation(*affiliation).into(),
+                nick: nick.as_ref().map(Nick::to_string),
+                reason: reason.clone(),
+                evicted: evicted.as_ref().map(Nick::to_string),
+                roles: roles
+                    .iter()
+                    .map(|(nick, given)| log::NickRole { nick: nick.to_string(), role: role(*given).into() })
+                    .collect(),
+            })
+        }
     };
     log::Item { item: Some(item) }
 }
@@ -300,13 +317,20 @@ fn decode_item(item: log::Item) -> Decoded<Item> {
         log::item::Item::Affiliation(item) => Item::Affiliation {
             jid: BareJid::from_stored(&item.jid),
             affiliation: decode_affiliation(item.affiliation)?,
-            nick: item.nick.map(|nick| match nick.as_str() {
-                "" => NickChange::Release,
-                nick => NickChange::Reserve(Nick::from_stored(nick)),
-            }),
+            nick: item.nick.as_deref().map(Nick::from_stored),
+            evicted: item.evicted.as_deref().map(Nick::from_stored),
+            roles: item.roles.into_iter().map(decode_nick_role).collect::<Decoded<_>>()?,
             reason: item.reason,
         },
     })
+}
+
+fn decode_nick_role(given: log::NickRole) -> Decoded<(Nick, Role)> {
+    Ok((Nick::from_stored(&given.nick), read_role(given.role)?))
+}
+
+fn decode_actor(actor: log::Actor) -> Decoded<change::Actor> {
+    Ok(change::Actor { nick: actor.nick.as_deref().map(Nick::from_stored), jid: full_jid(&actor.jid)? })
 }
 
 fn role(role: Role) -> log::Role {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use conclave_muc::{Audience, Effect, Seats, Session, View, What};
-use conclave_xmpp::{BareJid, Encoded, FullJid};
+use conclave_xmpp::{BareJid, Encoded};
 
 use crate::frame::Frame;
 
@@ -11,9 +11,6 @@ use crate::frame::Frame;
 pub trait Sessions {
     /// What is kept of a session to send to it.
     type Handle: Clone;
-
-    /// The session that holds a full JID now.
-    fn holder(&self, jid: &FullJid) -> Option<Self::Handle>;
 
     /// This very session, if it still lives.
     fn find(&self, session: &Session) -> Option<Self::Handle>;
@@ -52,12 +49,12 @@ impl<H: Clone> Edge<H> {
 
 fn send<H: Clone>(seats: &Seats<H>, to: &Audience, what: &What, sessions: &impl Sessions<Handle = H>) {
     let mut encodings = Encodings { what, by_view: [const { None }; 3] };
-    if let Audience::Session(jid) = to
-        && seats.get(jid).is_none()
+    if let Audience::Session(session) = to
+        && seats.get(session).is_none()
     {
         // Answers go to sessions that sit nowhere, too.
-        if let Some(holder) = sessions.holder(jid) {
-            sessions.send(&holder, encodings.get(View::Plain));
+        if let Some(handle) = sessions.find(session) {
+            sessions.send(&handle, encodings.get(View::Plain));
         }
         return;
     }

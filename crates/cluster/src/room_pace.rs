@@ -24,14 +24,16 @@ impl RoomPace {
         let Some(cost) = SECOND.checked_div(u64::from(per_second)) else { return Ok(()) };
         let now = now.0.saturating_mul(1000);
         self.sweep(now);
-        let level = self.levels.get(room).copied().unwrap_or(0).max(now);
+        // Nobody is ever further ahead than this, so a level that is comes from a clock that was set back since.
+        let level = self.levels.get(room).copied().unwrap_or(0).clamp(now, now + SECOND + cost);
         let ahead = level - now;
-        if ahead > SECOND {
+        let refused = ahead > SECOND;
+        self.levels.insert(room.clone(), if refused { level } else { level + cost });
+        if refused {
             let wait = (ahead - SECOND).div_ceil(1000);
             let text = format!("this room takes {per_second} messages a second; try again in {wait} ms");
             return Err(StanzaError::wait(text));
         }
-        self.levels.insert(room.clone(), level + cost);
         Ok(())
     }
 
@@ -62,6 +64,8 @@ mod tests {
             "this room takes 10 messages a second; try again in 100 ms"
         );
         assert_eq!(taken(&mut pace, &room, 60_000), 11);
+        assert_eq!(taken(&mut pace, &room, 1000), 0, "a clock that is set back stops nobody");
+        assert_eq!(taken(&mut pace, &room, 1200), 2, "for longer than the rule itself would");
         for number in 0..1000 {
             let room = BareJid::parse(&format!("r{number}@c")).unwrap();
             pace.count(&room, 10, Timestamp(70_000 + number * 1000)).unwrap();

@@ -1,7 +1,9 @@
 //! The service's own domain (XEP-0045 §6.1-6.3): what it is, and the rooms it lists.
 
 use conclave_muc::Listing;
-use conclave_xmpp::{Condition, Element, Encoded, Iq, IqKind, Message, MessageKind, Presence, Stanza, StanzaError, ns};
+use conclave_xmpp::{
+    Condition, Element, Encoded, Iq, IqKind, Message, MessageKind, Presence, PresenceKind, Stanza, StanzaError, ns,
+};
 
 use crate::result_set;
 
@@ -25,7 +27,12 @@ pub fn answer(stanza: &Stanza, rooms: &[Listing]) -> Option<Encoded> {
             Ok(payload) => iq.result(payload.as_ref()),
             Err(error) => return stanza.error_reply(&error),
         }),
-        Stanza::Message(Message { kind: MessageKind::Error, .. }) | Stanza::Iq(_) | Stanza::Presence(Presence { .. }) => None,
+        Stanza::Presence(Presence { kind: PresenceKind::Available, payloads, .. })
+            if payloads.iter().any(|x| x.is("x", ns::MUC)) =>
+        {
+            stanza.error_reply(&StanzaError::new(Condition::JidMalformed).text("a room has a localpart: room@service/nick"))
+        }
+        Stanza::Message(Message { kind: MessageKind::Error, .. }) | Stanza::Iq(_) | Stanza::Presence(_) => None,
         Stanza::Message(_) => stanza.error_reply(&StanzaError::new(Condition::ServiceUnavailable).text("messages go to rooms")),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conclave_muc::{Asked, Change, Context, Effect, Listing, Origin, Outcome, Request, Room, SeatChange, Session};
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza, StanzaError};
+use conclave_xmpp::{BareJid, Element, FullJid, Stanza, StanzaError, Timestamp};
 
 use crate::codec::{self, Logged, Undecodable};
 use crate::frame::Frame;
@@ -35,6 +35,8 @@ pub struct Shard {
     /// Frames that wait until so many proposals are committed.
     waiting: VecDeque<(u64, Frame)>,
     pace: RoomPace,
+    /// Of the newest entry: the time of a shard never goes back, whatever a clock does.
+    time: Timestamp,
 }
 
 #[derive(Debug)]
@@ -80,11 +82,15 @@ impl Shard {
                 &absent
             }
         };
+        let pace_now = context.now;
+        let context = &Context { now: context.now.max(self.time), ..context.clone() };
         match judged.decide(request, context) {
-            Ok(Outcome::Log(change)) => match self.check_pace(room, &change, context) {
-                Ok(()) => self.propose(room, request, change, context, out),
-                Err(error) => self.refuse(room, request, &error, out),
-            },
+            Ok(Outcome::Log(change)) => {
+                match self.check_pace(room, &change, context.service.room_messages_per_second, pace_now) {
+                    Ok(()) => self.propose(room, request, change, context, out),
+                    Err(error) => self.refuse(room, request, &error, out),
+                }
+            }
             Ok(Outcome::Send(effects)) => self.answer(room, effects, out),
             Ok(Outcome::Nothing) => {}
             Err(refusal) => self.refuse(room, request, &refusal.to_error(room), out),
@@ -103,6 +109,7 @@ impl Shard {
     pub fn committed(&mut self, index: u64, bytes: &[u8], out: &mut Vec<Output>) -> Result<(), Undecodable> {
         let logged = codec::decode(bytes)?;
         let jid = logged.room.clone();
+        self.time = self.time.max(logged.time);
         let room = self.rooms.entry(jid.clone()).or_insert_with(|| Room::absent(jid.clone()));
         let effects = room.apply(&logged.at(index));
         if room.is_absent() {
@@ -124,6 +131,7 @@ impl Shard {
         let logged = Logged { room: jid.clone(), time: context.now, origin: Some(origin), change };
         out.push(Output::Propose(codec::encode(&logged)));
         self.proposed += 1;
+        self.time = logged.time;
         let committed = self.rooms.get(jid);
         let ahead = self
             .ahead
@@ -165,11 +173,9 @@ impl Shard {
     }
 
     /// Talk is charged; what keeps a room in order is not.
-    fn check_pace(&mut self, room: &BareJid, change: &Change, context: &Context) -> Result<(), StanzaError> {
+    fn check_pace(&mut self, room: &BareJid, change: &Change, per_second: u32, now: Timestamp) -> Result<(), StanzaError> {
         match change {
-            Change::Message(_) | Change::Private(_) | Change::Subject { .. } => {
-                self.pace.count(room, context.service.room_messages_per_second, context.now)
-            }
+            Change::Message(_) | Change::Private(_) | Change::Subject { .. } => self.pace.count(room, per_second, now),
             _ => Ok(()),
         }
     }
@@ -177,7 +183,7 @@ impl Shard {
     fn refuse(&mut self, room: &BareJid, request: &Request, error: &StanzaError, out: &mut Vec<Output>) {
         let Asked::Stanza(stanza) = &request.what else { return };
         if let Some(reply) = stanza.error_reply(error) {
-            self.answer(room, vec![Effect::answer(&request.session.jid, reply)], out);
+            self.answer(room, vec![Effect::answer(&request.session, reply)], out);
         }
     }
 

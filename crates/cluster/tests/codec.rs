@@ -68,24 +68,35 @@ fn changes() -> Vec<Change> {
         creation: Some(Box::new(creation)),
     };
     let plain_join = Join { history: HistoryWish::default(), creation: None, renamed: false, role: Role::None, ..join.clone() };
+    let affiliation = |jid, affiliation| Item::Affiliation {
+        jid: bare(jid),
+        affiliation,
+        nick: None,
+        reason: None,
+        evicted: None,
+        roles: Vec::new(),
+    };
+    let configure = |config, removed| Change::Configure(Configuration { config: Box::new(config), removed });
     let items = vec![
         Item::Role { nick: nick("Bob"), role: Role::Moderator, reason: None },
         Item::Role { nick: nick("Bob"), role: Role::Participant, reason: Some(String::new()) },
-        Item::Affiliation { jid: bare("h"), affiliation: Affiliation::Outcast, nick: None, reason: Some("why".into()) },
-        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::None, nick: Some(NickChange::Release), reason: None },
+        affiliation("h", Affiliation::Outcast),
+        affiliation("a@h", Affiliation::None),
+        affiliation("a@h", Affiliation::Member),
+        affiliation("a@h", Affiliation::Admin),
         Item::Affiliation {
             jid: bare("a@h"),
-            affiliation: Affiliation::Member,
-            nick: Some(NickChange::Reserve(nick("A"))),
-            reason: None,
+            affiliation: Affiliation::Owner,
+            nick: Some(nick("A")),
+            reason: Some("why".into()),
+            evicted: Some(nick("A")),
+            roles: vec![(nick("Ann"), Role::None), (nick("Bob"), Role::Participant)],
         },
-        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::Admin, nick: None, reason: None },
-        Item::Affiliation { jid: bare("a@h"), affiliation: Affiliation::Owner, nick: None, reason: None },
     ];
-    let moderation = Moderation { actor: Some(nick("Ann")), actor_jid: session().jid, items };
+    let moderation = Moderation { actor: Some(Actor { nick: Some(nick("Ann")), jid: session().jid }), items };
     let private = |kind| Private { from: nick("A"), to: nick("B"), kind, id: None, lang: None, content: fragment("psst") };
     let end = Destruction { alternate: Some(bare("s@c")), password: Some("p".into()), reason: Some("r".into()) };
-    let allow = |allow_pm| Change::Configure(Box::new(RoomConfig { allow_pm, secret: None, ..RoomConfig::default() }));
+    let allow = |allow_pm| configure(RoomConfig { allow_pm, secret: None, ..RoomConfig::default() }, Vec::new());
     vec![
         Change::Join(join),
         Change::Join(plain_join),
@@ -100,10 +111,11 @@ fn changes() -> Vec<Change> {
         Change::Private(private(MessageKind::Chat)),
         Change::Private(private(MessageKind::Headline)),
         Change::Moderate(Moderation { actor: None, ..moderation.clone() }),
+        Change::Moderate(Moderation { actor: Some(Actor { nick: None, jid: session().jid }), items: Vec::new() }),
         Change::Moderate(moderation),
-        Change::Register { jid: bare("a@h"), nick: nick("A") },
+        Change::Register { jid: bare("a@h"), nick: nick("A"), affiliation: Affiliation::Member },
         Change::Unregister { jid: bare("a@h") },
-        Change::Configure(Box::new(config())),
+        configure(config(), vec![nick("A"), nick("B")]),
         allow(AllowPm::Anyone),
         allow(AllowPm::Participants),
         allow(AllowPm::Moderators),

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use conclave_cluster::codec::decode;
 use conclave_cluster::shard::departure;
 use conclave_cluster::{Frame, Output, Shard};
 use conclave_muc::{Asked, Attachment, Context, Effect, Request, Service, Session, View};
@@ -62,6 +63,16 @@ impl Bench {
         }
         delivered
     }
+}
+
+#[test]
+fn the_time_of_a_shard_never_goes_back() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.context.now = Timestamp(1);
+    bench.ask("ann", say("earlier"));
+    let times: Vec<Timestamp> = bench.log.iter().map(|entry| decode(entry).unwrap().time).collect();
+    assert_eq!(times, [Timestamp(1_000_000); 2]);
 }
 
 fn session(who: &str) -> Session {

@@ -56,20 +56,22 @@ pub enum Change {
     Private(Private),
     /// §8, §9: roles and affiliations, all or none.
     Moderate(Moderation),
-    /// §7.10: a nick is reserved by its bearer, who becomes a member if nothing else.
+    /// §7.10: a nick is reserved by its bearer.
     Register {
         /// For whom.
         jid: BareJid,
         /// Which.
         nick: Nick,
+        /// What the bearer is, or becomes by it.
+        affiliation: Affiliation,
     },
-    /// §7.10: the bearer gives its nick and its membership back.
+    /// §7.10: an admin or owner gives its nick back; a member who unregisters loses its affiliation by [`Change::Moderate`].
     Unregister {
         /// Who.
         jid: BareJid,
     },
-    /// §10.2: the configuration, whole; the room is open from here on.
-    Configure(Box<RoomConfig>),
+    /// §10.2: the configuration; the room is open from here on.
+    Configure(Configuration),
     /// §10.9: the end.
     Destroy(Destruction),
 }
@@ -165,15 +167,31 @@ pub struct Private {
     pub content: Fragment,
 }
 
-/// §8.2-8.5 and §9.
+/// §10.2.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Configuration {
+    /// All of it.
+    pub config: Box<RoomConfig>,
+    /// Who has no place in the room any more.
+    pub removed: Vec<Nick>,
+}
+
+/// §8.2-8.5, §9, and §7.10 for members who unregister.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moderation {
-    /// Who did it: its nick, if it is in the room.
-    pub actor: Option<Nick>,
-    /// Who did it.
-    pub actor_jid: FullJid,
+    /// Who did it; nobody where the target did.
+    pub actor: Option<Actor>,
     /// What, in this order.
     pub items: Vec<Item>,
+}
+
+/// Who did something to others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// Its nick, if it is in the room.
+    pub nick: Option<Nick>,
+    /// Its full JID, which only some may see.
+    pub jid: FullJid,
 }
 
 /// One item of a set.
@@ -194,20 +212,15 @@ pub enum Item {
         jid: BareJid,
         /// Which.
         affiliation: Affiliation,
-        /// The nick that is reserved from now on; nothing keeps the one there is.
-        nick: Option<NickChange>,
+        /// The nick that is reserved from now on.
+        nick: Option<Nick>,
         /// Why; kept and shown in lists.
         reason: Option<String>,
+        /// Who is removed because it bears that nick.
+        evicted: Option<Nick>,
+        /// The roles from now on of those who are concerned and in the room; `None` means that they are removed.
+        roles: Vec<(Nick, Role)>,
     },
-}
-
-/// What happens to a reserved nick.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum NickChange {
-    /// It is reserved; whoever else bears it is removed.
-    Reserve(Nick),
-    /// It is free again.
-    Release,
 }
 
 /// §10.9.

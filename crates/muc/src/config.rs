@@ -35,7 +35,7 @@ pub struct RoomConfig {
     pub allow_pm: AllowPm,
     /// Whose presence is shown.
     pub presence_broadcast: PresenceBroadcast,
-    /// Who may read the lists of affiliations.
+    /// Who may read the list of members.
     pub member_list: Vec<Role>,
     /// Occupants, at most; 0 stands for as many as the service allows.
     pub max_users: u32,

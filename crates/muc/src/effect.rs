@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use conclave_xmpp::{BareJid, Encoded, Fragment, FullJid, Nick, Timestamp};
 
 use crate::affiliation::Affiliation;
-use crate::change::{Destruction, Private};
+use crate::change::{Actor, Destruction, Private};
 use crate::occupant::{Occupant, Session};
 use crate::role::Role;
 use crate::status::Status;
@@ -57,7 +57,7 @@ pub enum Audience {
     /// The sessions of a nick.
     Occupant(Nick),
     /// This session, whether it sits or not.
-    Session(FullJid),
+    Session(Session),
 }
 
 /// In whose eyes something is shown.
@@ -158,8 +158,8 @@ pub struct Shown {
     pub role: Role,
     /// Codes that stand before the item, the same in every view.
     pub codes: Vec<Status>,
-    /// Who did it: nick, and the full JID that only some may see.
-    pub actor: Option<(Option<Nick>, FullJid)>,
+    /// Who did it.
+    pub actor: Option<Actor>,
     /// Why.
     pub reason: Option<String>,
     /// The nick from now on (303).
@@ -191,12 +191,12 @@ pub struct Message {
 
 impl Effect {
     /// Something to one session.
-    pub fn to_session(session: &FullJid, what: What) -> Effect {
+    pub fn to_session(session: &Session, what: What) -> Effect {
         Effect::Send { to: Audience::Session(session.clone()), what }
     }
 
     /// A finished stanza to one session.
-    pub fn answer(session: &FullJid, stanza: Encoded) -> Effect {
+    pub fn answer(session: &Session, stanza: Encoded) -> Effect {
         Effect::to_session(session, What::Stanza(stanza))
     }
 }

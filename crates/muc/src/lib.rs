@@ -21,7 +21,7 @@ pub mod seats;
 pub mod status;
 
 pub use affiliation::{Affiliate, Affiliation};
-pub use change::{Change, Entry, Origin};
+pub use change::{Actor, Change, Entry, Origin};
 pub use config::RoomConfig;
 pub use effect::{Audience, Effect, SeatChange, View, What};
 pub use occupant::{Attachment, Occupant, Seat, Session};

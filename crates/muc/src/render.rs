@@ -142,13 +142,13 @@ fn item(shown: &Shown, jid: Option<&FullJid>, view: View) -> Element {
 
 /// Only those who see the others' JIDs see the actor's; the target itself never does.
 fn actor(shown: &Shown, view: View) -> Option<Element> {
-    let (nick, jid) = shown.actor.as_ref()?;
-    let jid = (view == View::RealJids).then(|| jid.as_str());
+    let actor = shown.actor.as_ref()?;
+    let jid = (view == View::RealJids).then(|| actor.jid.as_str());
+    let nick = actor.nick.as_ref().map(|nick| nick.as_str());
     if nick.is_none() && jid.is_none() {
         return None;
     }
-    let actor = Element::new("actor", ns::MUC_USER);
-    Some(actor.with_some("nick", nick.as_ref().map(|nick| nick.as_str())).with_some("jid", jid))
+    Some(Element::new("actor", ns::MUC_USER).with_some("nick", nick).with_some("jid", jid))
 }
 
 fn destroy_element(end: &Destruction) -> Element {
@@ -166,11 +166,11 @@ pub(crate) fn cleaned<'a>(payloads: &'a [Element], room: &'a BareJid) -> Fragmen
 
 /// Forged room elements: status and items, ids, stamps in the room's name, and the wrappers by which servers speak to clients.
 fn is_the_rooms_word(payload: &Element, room: &BareJid) -> bool {
-    let in_its_name = |attribute| payload.attribute(attribute).is_none_or(|by| is_room_or_occupant(by, room));
     match payload.namespace() {
-        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::ADDRESS | ns::MAM | ns::CARBONS => true,
-        ns::STANZA_ID => payload.name() == "stanza-id" && in_its_name("by"),
-        ns::DELAY | "jabber:x:delay" => in_its_name("from"),
+        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS | ns::ADDRESS | ns::MAM | ns::CARBONS | ns::DELAY | ns::DELAY_OLD => {
+            true
+        }
+        ns::STANZA_ID => payload.name() == "stanza-id" && payload.attribute("by").is_none_or(|by| is_room_or_occupant(by, room)),
         _ => false,
     }
 }

@@ -88,6 +88,9 @@ impl Room {
 
     /// All the rules. On the home only, on the room with everything in flight folded in.
     pub fn decide(&self, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
+        if self.is_superseded(&request.session) {
+            return Ok(Outcome::Nothing);
+        }
         match &request.what {
             Asked::Gone { presence } => Ok(leave::gone(self, request, presence)),
             Asked::Stanza(Stanza::Presence(presence)) => self.decide_presence(presence, request, context),
@@ -107,7 +110,10 @@ impl Room {
             PresenceKind::Available => presence::decide(self, presence, request, context),
             PresenceKind::Unavailable => Ok(leave::decide(self, presence, request)),
             PresenceKind::Error => Ok(leave::bounced(self, &presence.payloads, request)),
-            PresenceKind::Probe => probe::decide(self, presence, request),
+            PresenceKind::Probe => {
+                self.check_visible_to(&request.session, context)?;
+                probe::decide(self, presence, request)
+            }
             // Rooms have no roster (§4).
             _ => Ok(Outcome::Nothing),
         }
@@ -116,6 +122,7 @@ impl Room {
     fn decide_message(&self, message: &MessageStanza, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
         use conclave_xmpp::MessageKind::{Error, Groupchat};
         let nick = addressed_nick(message.head.to.as_ref())?;
+        self.check_visible_to(&request.session, context)?;
         match (message.kind, nick) {
             (Error, None) => Ok(leave::bounced(self, &message.payloads, request)),
             (Error, Some(nick)) => match leave::bounced(self, &message.payloads, request) {
@@ -131,7 +138,7 @@ impl Room {
 
     fn decide_iq(&self, iq: &Iq, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
         if let Some(nick) = addressed_nick(iq.head.to.as_ref())? {
-            return relay::decide(self, iq, &nick, request);
+            return relay::decide(self, iq, &nick, request, context);
         }
         let Some(payload) = iq.payload().filter(|_| iq.is_request()) else { return Ok(Outcome::Nothing) };
         let open = self.visible_to(&request.session, context)?;
@@ -157,9 +164,9 @@ impl Room {
             Change::Subject { said, text } => subject::apply(self, said, text, entry),
             Change::Private(private) => private_message::apply(self, private),
             Change::Moderate(moderation) => admin::apply(self, moderation),
-            Change::Register { jid, nick } => register::apply(self, jid, nick),
+            Change::Register { jid, nick, affiliation } => register::apply(self, jid, nick, *affiliation),
             Change::Unregister { jid } => register::apply_removal(self, jid),
-            Change::Configure(config) => return configure::apply(self, config, entry),
+            Change::Configure(configuration) => return configure::apply(self, configuration, entry),
             Change::Destroy(destruction) => destroy::apply(self, destruction),
         };
         effects.extend(self.result(entry));
@@ -186,7 +193,7 @@ impl Room {
     pub(crate) fn result(&self, entry: &Entry) -> Option<Effect> {
         let origin = entry.origin.as_ref()?;
         let id = origin.iq.clone()?;
-        Some(Effect::to_session(&origin.session.jid, What::Result { room: self.jid.clone(), id }))
+        Some(Effect::to_session(&origin.session, What::Result { room: self.jid.clone(), id }))
     }
 
     /// §10.1: a temporary room ends with its last occupant.
@@ -205,9 +212,24 @@ impl Room {
         Ok(open)
     }
 
+    /// Occupants know the room; everybody else must be allowed to.
+    pub(crate) fn check_visible_to(&self, session: &Session, context: &Context) -> Result<(), Refusal> {
+        match self.occupant_of(session) {
+            Some(_) => Ok(()),
+            None => self.visible_to(session, context).map(|_| ()),
+        }
+    }
+
     /// The nick under which this very session sits.
     pub(crate) fn nick_of(&self, session: &Session) -> Option<&Nick> {
         self.occupant_of(session).map(|(_, occupant)| &occupant.nick)
+    }
+
+    /// Whether the JID of a session was bound anew and the new session is in the room already: the old one's last words come too late.
+    fn is_superseded(&self, session: &Session) -> bool {
+        let open = self.life.as_deref();
+        let seat = |open: &Open| Some(open.occupants.get(open.sessions.get(&session.jid)?)?.seat(&session.jid)?.session.id);
+        open.and_then(seat).is_some_and(|seated| seated > session.id)
     }
 
     /// The room and the occupant that this very session is one of.
@@ -301,5 +323,5 @@ pub(crate) fn addressed_nick(to: Option<&Jid>) -> Result<Option<Nick>, Refusal> 
 
 /// One stanza back to the sender.
 pub(crate) fn answer(request: &Request, stanza: conclave_xmpp::Encoded) -> Outcome {
-    Outcome::Send(vec![Effect::answer(&request.session.jid, stanza)])
+    Outcome::Send(vec![Effect::answer(&request.session, stanza)])
 }

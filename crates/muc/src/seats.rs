@@ -16,6 +16,8 @@ pub struct Seats<H> {
 
 #[derive(Clone, Debug)]
 struct Place<H> {
+    /// Of the session; its JID may have had others.
+    id: u64,
     nick: Nick,
     moderator: bool,
     handle: H,
@@ -33,7 +35,7 @@ impl<H> Seats<H> {
         match change {
             SeatChange::Taken { session, nick, moderator } => match find(session) {
                 Some(handle) => {
-                    let place = Place { nick: nick.clone(), moderator: *moderator, handle };
+                    let place = Place { id: session.id, nick: nick.clone(), moderator: *moderator, handle };
                     self.seated.insert(session.jid.clone(), place);
                 }
                 None => {
@@ -58,14 +60,18 @@ impl<H> Seats<H> {
     }
 
     /// What is held of a session that sits here.
-    pub fn get(&self, session: &FullJid) -> Option<&H> {
-        self.seated.get(session).map(|place| &place.handle)
+    pub fn get(&self, session: &Session) -> Option<&H> {
+        self.place(session).map(|place| &place.handle)
+    }
+
+    fn place(&self, session: &Session) -> Option<&Place<H>> {
+        self.seated.get(&session.jid).filter(|place| place.id == session.id)
     }
 
     /// Calls `send` for every session of the audience that sits here, with its view of `subject`, the nick that is shown if any is.
     pub fn each(&self, audience: &Audience, subject: Option<&Nick>, mut send: impl FnMut(&H, View)) {
         if let Audience::Session(session) = audience {
-            if let Some(place) = self.seated.get(session) {
+            if let Some(place) = self.place(session) {
                 send(&place.handle, self.view(place, subject));
             }
             return;

@@ -43,28 +43,4 @@ impl Status {
     pub fn to_element(self) -> Element {
         Element::new("status", ns::MUC_USER).with("code", &(self as u16).to_string())
     }
-
-    /// The status of a code that was stored.
-    pub fn from_code(code: u32) -> Option<Status> {
-        use Status::*;
-        [
-            RealJidsForAll,
-            Configured,
-            Own,
-            Logging,
-            NoLogging,
-            NonAnonymous,
-            SemiAnonymous,
-            Created,
-            NickAssigned,
-            Banned,
-            NickChanged,
-            Kicked,
-            AffiliationLost,
-            MembersOnly,
-            Failure,
-        ]
-        .into_iter()
-        .find(|status| *status as u32 == code)
-    }
 }

@@ -777,7 +777,7 @@ fn a_room_can_be_discovered() {
          ann: <iq id='4' type='get' to='r@c'><query xmlns='urn:example:what'/></iq>
          ann: <iq id='5' type='get' to='r@c'><ping xmlns='urn:xmpp:ping'/></iq>",
         expect![[r#"
-            ann < <iq from='r@c' id='1' type='result'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text' name='r'/><feature var='http://jabber.org/protocol/muc'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/disco#items'/><feature var='http://jabber.org/protocol/muc#stable_id'/><feature var='http://jabber.org/protocol/muc#self-ping-optimization'/><feature var='urn:xmpp:ping'/><feature var='jabber:iq:register'/><feature var='urn:xmpp:occupant-id:0'/><feature var='urn:xmpp:sid:0'/><feature var='muc_hidden'/><feature var='muc_temporary'/><feature var='muc_open'/><feature var='muc_semianonymous'/><feature var='muc_unmoderated'/><feature var='muc_unsecured'/><x xmlns='jabber:x:data' type='result'><field type='hidden' var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roominfo</value></field><field type='text-single' label='Description' var='muc#roominfo_description'><value/></field><field type='text-single' label='Number of occupants' var='muc#roominfo_occupants'><value>1</value></field><field type='text-single' label='Name' var='muc#roomconfig_roomname'><value/></field><field type='boolean' label='Participants may change the subject' var='muc#roominfo_changesubject'><value>0</value></field><field type='boolean' label='Members may invite others' var='muc#roomconfig_allowinvites'><value>0</value></field><field type='text-single' label='Who may send private messages' var='muc#roomconfig_allowpm'><value>anyone</value></field></x></query></iq>
+            ann < <iq from='r@c' id='1' type='result'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text' name='r'/><feature var='http://jabber.org/protocol/muc'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/disco#items'/><feature var='http://jabber.org/protocol/muc#stable_id'/><feature var='http://jabber.org/protocol/muc#self-ping-optimization'/><feature var='urn:xmpp:ping'/><feature var='jabber:iq:register'/><feature var='urn:xmpp:occupant-id:0'/><feature var='urn:xmpp:sid:0'/><feature var='muc_hidden'/><feature var='muc_temporary'/><feature var='muc_open'/><feature var='muc_semianonymous'/><feature var='muc_unmoderated'/><feature var='muc_unsecured'/><x xmlns='jabber:x:data' type='result'><field type='hidden' var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roominfo</value></field><field type='text-single' label='Description' var='muc#roominfo_description'><value/></field><field type='text-single' label='Number of occupants' var='muc#roominfo_occupants'><value>1</value></field><field type='text-single' label='Name' var='muc#roomconfig_roomname'><value/></field><field type='boolean' label='Participants may change the subject' var='muc#roomconfig_changesubject'><value>0</value></field><field type='boolean' label='Members may invite others' var='muc#roomconfig_allowinvites'><value>0</value></field><field type='text-single' label='Who may send private messages' var='muc#roomconfig_allowpm'><value>anyone</value></field></x></query></iq>
             ann < <iq from='r@c' id='2' type='result'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>
             ann < <iq from='r@c' id='3' type='result'><query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/></iq>
             ann < <iq from='r@c' id='4' type='error'><error type='cancel'><service-unavailable/><text>a room does not do that</text></error></iq>
@@ -832,4 +832,145 @@ fn a_probe_shows_an_occupant() {
             ann < <presence from='r@c/Mel' type='unavailable'><x #='user'><item affiliation='member' role='none' nick='Mel'/></x></presence>
         "#]],
     );
+}
+
+#[test]
+fn a_cancelled_form_ends_only_a_room_that_is_still_new() {
+    let mut stage = Stage::new();
+    stage.play(&join("owner", "Owner"));
+    stage.now = Timestamp(stage.now.0 + 300_001);
+    stage.play(&join("ann", "Ann"));
+    stage.play("owner: <iq id='x' type='set' to='r@c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='cancel'/></query></iq>");
+    assert_eq!(stage.room.occupant_count(), 2);
+}
+
+#[test]
+fn one_set_cannot_reserve_a_nick_twice() {
+    let mut stage = Stage::opened();
+    let twice = "<item jid='ann@h' affiliation='member' nick='Star'/><item jid='bob@h' affiliation='member' nick='Star'/>";
+    assert!(stage.play(&admin("owner", twice)).contains("<conflict/>"));
+    let moved = "<item jid='ann@h' affiliation='member' nick='Star'/><item jid='ann@h' affiliation='member' nick=''/><item jid='bob@h' affiliation='member' nick='Star'/>";
+    assert!(
+        stage.play(&admin("owner", moved)).contains("type='result'"),
+        "each item is judged in the room as the ones before leave it"
+    );
+    assert!(stage.play(&join("ann", "Star")).contains("<conflict/>"));
+    assert!(stage.play(&join("bob", "Star")).contains("code='110'"));
+}
+
+#[test]
+fn a_session_that_was_replaced_takes_nothing_from_the_new_one() {
+    let mut stage = Stage::opened();
+    stage.play(&join("ann", "Ann"));
+    stage.play("ann: BOUND ANEW");
+    stage.play(&join("ann", "Ann"));
+    stage.play("ann: FORMER");
+    check(&mut stage, &format!("{}ann: GONE", join("ann", "Ann")), expect![[""]]);
+    assert_eq!(stage.room.occupant_count(), 2);
+}
+
+#[test]
+fn only_errors_travel_as_errors_and_only_chat_states_as_chat_states() {
+    let mut stage = Stage::opened();
+    stage.play(&join("ann", "Ann"));
+    let refused = "<error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    check(
+        &mut stage,
+        &format!(
+            "ann: <message type='error' id='1' to='r@c/Owner'><body>psst</body></message>
+             ann: <message type='error' id='2' to='r@c/Owner'><body>psst</body>{refused}</message>"
+        ),
+        expect![[r#"
+            owner < <message from='r@c/Ann' id='2' type='error'><error type='modify'><not-acceptable/></error></message>
+        "#]],
+    );
+    for disguised in [
+        "<composing xmlns='http://jabber.org/protocol/chatstates'>a long tale</composing>",
+        "<tale xmlns='http://jabber.org/protocol/chatstates'/>",
+        "<thread>a long tale</thread>",
+    ] {
+        let sent = stage.play(&format!("ann: <message type='groupchat' to='r@c'>{disguised}</message>"));
+        assert!(sent.contains("<stanza-id "), "it is a message like any other: {sent}");
+    }
+}
+
+#[test]
+fn whoever_is_outside_learns_nothing() {
+    let mut stage = Stage::opened();
+    let asks = |stage: &mut Stage, nick: &str| stage.play(&admin("eve", &format!("<item nick='{nick}' affiliation='outcast'/>")));
+    assert_eq!(asks(&mut stage, "Owner"), asks(&mut stage, "Nobody"), "who is in the room");
+    let mut locked = Stage::new();
+    locked.play(&join("owner", "Owner"));
+    let mut absent = Stage::new();
+    for stanza in [
+        "<message type='groupchat' to='r@c'><body>hi</body></message>",
+        "<message type='chat' to='r@c/Owner'><body>hi</body></message>",
+        "<iq type='get' id='1' to='r@c/Owner'><query xmlns='jabber:iq:version'/></iq>",
+        "<iq type='get' id='1' to='r@c'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+        "<iq type='get' id='1' to='r@c/Eve'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "<presence type='probe' to='r@c/Owner'/>",
+    ] {
+        let line = format!("eve: {stanza}");
+        assert_eq!(locked.play(&line), absent.play(&line), "a room that is locked looks like none");
+    }
+}
+
+#[test]
+fn setting_what_already_holds_alters_nothing() {
+    let mut stage = Stage::opened();
+    stage.play(&admin("owner", "<item jid='ann@h' affiliation='member'><reason>kind</reason></item>"));
+    stage.play(&join("ann", "Ann"));
+    stage.play(&admin("owner", "<item nick='Ann' role='visitor'/>"));
+    assert!(
+        stage.play(&admin("owner", "<item jid='ann@h' affiliation='member'/>")).contains("role='visitor'"),
+        "she is still mute"
+    );
+    assert!(stage.play(&list("owner", "<item affiliation='member'/>")).contains("<reason>kind</reason>"));
+}
+
+#[test]
+fn what_everybody_gets_has_a_bound() {
+    let mut stage = Stage::opened();
+    let long = "x".repeat(2001);
+    for stanza in [
+        format!("<message type='groupchat' to='r@c'><body>{long}</body></message>"),
+        format!("<message type='groupchat' to='r@c'><subject>{long}</subject></message>"),
+        format!("<presence to='r@c/Owner'><status>{long}</status></presence>"),
+        format!("<presence to='r@c/Other'><status>{long}</status></presence>"),
+    ] {
+        let sent = stage.play(&format!("owner: {stanza}"));
+        assert!(sent.contains("<policy-violation/>"), "{sent}");
+    }
+}
+
+#[test]
+fn archiving_has_codes_of_its_own() {
+    let mut stage = Stage::opened();
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_enablearchiving", "0")]),
+        expect![[r#"
+        owner < <iq from='r@c' id='c' type='result'/>
+        owner < <message from='r@c' type='groupchat'><x #='user'><status code='171'/></x></message>
+    "#]],
+    );
+    check(
+        &mut stage,
+        &configure(&[("muc#roomconfig_enablearchiving", "1"), ("muc#roomconfig_whois", "anyone")]),
+        expect![[r#"
+        owner < <iq from='r@c' id='c' type='result'/>
+        owner < <message from='r@c' type='groupchat'><x #='user'><status code='170'/><status code='172'/></x></message>
+    "#]],
+    );
+}
+
+#[test]
+fn stamps_and_hats_are_the_rooms_to_give() {
+    let mut stage = Stage::opened();
+    let forged = "<delay xmlns='urn:xmpp:delay' from='bob@h' stamp='2001-01-01T00:00:00Z'/><hats xmlns='urn:xmpp:hats:0'/><x xmlns='jabber:x:delay' stamp='20010101T00:00:00'/>";
+    let sent = stage.play(&format!(
+        "owner: <message type='groupchat' to='r@c'><body>hi</body>{forged}</message>
+         owner: <presence to='r@c/Owner'>{forged}</presence>"
+    ));
+    assert!(!sent.contains("2001") && !sent.contains("hats"), "{sent}");
 }

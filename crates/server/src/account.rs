@@ -48,6 +48,7 @@ pub fn note_presence(bound: &Bound, presence: &Presence) {
 
 /// A stanza from `sender` to an account or one of its sessions. Returns what goes back to the sender.
 pub fn deliver(sessions: &SessionTable, sender: &Bound, to: &Jid, stanza: &Stanza) -> Option<Encoded> {
+    let stanza = &without_servers_words(stanza);
     let receivers = receivers(sessions, to, stanza);
     if receivers.is_empty() {
         return match stanza {
@@ -60,6 +61,19 @@ pub fn deliver(sessions: &SessionTable, sender: &Bound, to: &Jid, stanza: &Stanz
         receiver.push(Outgoing::Whole(bytes.clone()));
     }
     None
+}
+
+/// Copies of messages and pages of an archive come from servers only; a client that believed them from others could be told anything.
+fn without_servers_words(stanza: &Stanza) -> Stanza {
+    let mut stanza = stanza.clone();
+    if let Stanza::Message(message) = &mut stanza {
+        message.payloads.retain(|payload| match payload.namespace() {
+            ns::CARBONS => payload.name() == "private",
+            ns::MAM => false,
+            _ => true,
+        });
+    }
+    stanza
 }
 
 /// RFC 6121 §8.5: a full JID means one session; the account means those that take messages.

@@ -121,6 +121,13 @@ struct Session {
     meter: Meter,
 }
 
+impl Drop for Session {
+    /// However the connection ends, by a panic too: the session leaves its rooms, and its JID is free again.
+    fn drop(&mut self) {
+        self.router.depart();
+    }
+}
+
 /// Why a connection is no longer served as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Done {
@@ -139,11 +146,7 @@ enum Woken {
 impl Connection {
     async fn run(&mut self) -> io::Result<Done> {
         let served = self.serve_stream().await;
-        // However it ended: the session leaves its rooms, and its JID is free again.
-        if let Some(session) = &mut self.session {
-            session.router.leave_all(Vec::new()).await;
-            self.terms.hub.sessions.unbind(&session.bound);
-        }
+        drop(self.session.take());
         if let Ok(Done::Closed) = served {
             // A client that does not answer is left to itself.
             let _ = timeout(FAREWELL_MAX, self.io.shutdown()).await;
@@ -186,7 +189,6 @@ impl Connection {
             read(&mut self.io, &mut self.stream, &mut self.actions).await
         };
         tokio::select! {
-            biased;
             error = ended => Ok(Woken::End(error)),
             () = outgoing => Ok(Woken::Outgoing),
             read = read => read.map(Woken::Read),
@@ -207,7 +209,8 @@ impl Connection {
                 Action::Authenticated { account } => self.account = Some(account),
                 Action::Bind { resource } => self.bind(&resource),
                 Action::Stanza(stanza) => {
-                    if let Some(session) = &mut self.session {
+                    // Who is ended has no say any more: another may have its JID already.
+                    if let Some(session) = self.session.as_mut().filter(|session| !session.bound.is_ended()) {
                         session.meter.count();
                         session.router.route(stanza).await;
                     }
@@ -259,6 +262,10 @@ impl Connection {
             Ok((bound, inflow)) => {
                 let jid = bound.session.jid.clone();
                 debug!(session = %jid, "bound");
+                if (self.terms.look_up)(&account).is_none() {
+                    // Deleted after it had proved who it is, and before its sessions were ended.
+                    bound.end(End::AccountDeleted);
+                }
                 let router = Router::new(self.terms.hub.clone(), bound.clone());
                 self.session = Some(Session { bound, inflow, router, meter: Meter::new(self.terms.pace) });
                 self.deadline = None;
@@ -274,8 +281,10 @@ impl Connection {
     async fn leave(&mut self) -> io::Result<()> {
         if let Some(session) = &mut self.session {
             session.router.leave_all(Vec::new()).await;
-            if session.inflow.take_ready() {
-                self.write_outgoing().await?;
+        }
+        while self.session.as_mut().is_some_and(|session| session.inflow.take_ready()) {
+            if self.write_outgoing().await?.is_some() {
+                break;
             }
         }
         Ok(())
@@ -302,9 +311,12 @@ impl Connection {
         Ok(Some(error))
     }
 
-    /// We end the stream.
+    /// We end the stream. Its leaves are committed first, but when the node stops: then nobody is left to be told.
     async fn end(&mut self, error: StreamError) -> io::Result<Done> {
         self.actions.clear();
+        if let Some(session) = self.session.as_mut().filter(|_| !self.terms.shutdown.is_cancelled()) {
+            session.router.leave_all(Vec::new()).await;
+        }
         self.answer(|stream, out| stream.fail(error, out));
         let said = timeout(FAREWELL_MAX, self.carry_out()).await;
         said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map(|_| Done::Closed)

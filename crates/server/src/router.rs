@@ -8,6 +8,8 @@ use conclave_cluster::{service, shard};
 use conclave_muc::{Asked, Attachment, Request};
 use conclave_xmpp::{Condition, Element, Encoded, Jid, Presence, PresenceKind, Stanza, StanzaError, Timestamp};
 
+use tokio::runtime::Handle;
+
 use crate::account;
 use crate::domain;
 use crate::hub::Hub;
@@ -53,10 +55,24 @@ impl Router {
         self.reply(account::deliver(&self.hub.sessions, &self.bound, &to, &stanza));
     }
 
-    /// The session ends: it leaves all rooms. Returns when that is committed.
+    /// The session leaves all rooms. Returns when that is committed.
     pub async fn leave_all(&mut self, presence: Vec<Element>) {
+        self.number += 1;
         let request = shard::departure(self.bound.session.clone(), self.number, presence);
         self.hub.leave_all(std::mem::take(&mut self.shards).into_iter(), &request).await;
+    }
+
+    /// The session is over, whether anybody waits for that or not.
+    pub fn depart(&mut self) {
+        let (hub, bound) = (self.hub.clone(), self.bound.clone());
+        let shards = std::mem::take(&mut self.shards);
+        let request = shard::departure(bound.session.clone(), self.number + 1, Vec::new());
+        // Without a runtime the process is at its end.
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            hub.leave_all(shards.into_iter(), &request).await;
+            hub.sessions.unbind(&bound);
+        });
     }
 
     /// RFC 6120 §10.3: without `to` the account itself is meant.

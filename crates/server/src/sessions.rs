@@ -61,6 +61,11 @@ impl Bound {
         }
     }
 
+    /// Whether the session is to be ended, or was.
+    pub fn is_ended(&self) -> bool {
+        self.end.get().is_some()
+    }
+
     /// Waits until the session is to be ended. Cancel-safe.
     pub async fn ended(&self) -> End {
         loop {
@@ -166,12 +171,8 @@ impl SessionTable {
 impl conclave_cluster::Sessions for SessionTable {
     type Handle = Arc<Bound>;
 
-    fn holder(&self, jid: &FullJid) -> Option<Arc<Bound>> {
-        SessionTable::holder(self, jid)
-    }
-
     fn find(&self, session: &Session) -> Option<Arc<Bound>> {
-        SessionTable::holder(self, &session.jid).filter(|bound| bound.session.id == session.id)
+        self.holder(&session.jid).filter(|bound| bound.session.id == session.id)
     }
 
     fn send(&self, to: &Arc<Bound>, stanza: &Encoded) {

@@ -89,6 +89,10 @@ namespaces! {
     TIME = "urn:xmpp:time";
     /// XEP-0203 delayed delivery.
     DELAY = "urn:xmpp:delay";
+    /// XEP-0091 delayed delivery, as it was before XEP-0203.
+    DELAY_OLD = "jabber:x:delay";
+    /// XEP-0317 hats.
+    HATS = "urn:xmpp:hats:0";
     /// XEP-0085 chat states.
     CHAT_STATES = "http://jabber.org/protocol/chatstates";
     /// XEP-0115 entity capabilities.

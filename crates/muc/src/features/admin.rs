@@ -1,9 +1,9 @@
 //! The namespace muc#admin: lists are read here, and sets of items become one change, all or none (§8, §9).
 
-use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Nick, ns};
+use conclave_xmpp::{BareJid, Element, ErrorKind, Iq, IqKind, Nick, ns};
 
 use crate::affiliation::Affiliation;
-use crate::change::{Change, Item, Moderation};
+use crate::change::{Actor, Change, Item, Moderation};
 use crate::effect::Effect;
 use crate::features::{affiliation_change, role_change};
 use crate::occupant::Occupant;
@@ -17,14 +17,17 @@ const ITEMS_MAX: usize = 200;
 /// Characters of a reason, at most: it is kept with the affiliation.
 const REASON_CHARS_MAX: usize = 1000;
 
+/// Affiliates of a room, at most, of all ranks together: they are in memory for as long as the room lives, and a list of them is one stanza.
+const AFFILIATES_MAX: usize = 5000;
+
 /// Who asks: its affiliation counts even outside the room, its role only within.
-pub(crate) struct Actor<'a> {
+pub(crate) struct Asker<'a> {
     pub jid: BareJid,
     pub affiliation: Affiliation,
     pub occupant: Option<&'a Occupant>,
 }
 
-impl Actor<'_> {
+impl Asker<'_> {
     pub fn role(&self) -> Role {
         self.occupant.map_or(Role::None, |occupant| occupant.role)
     }
@@ -33,29 +36,52 @@ impl Actor<'_> {
 pub(crate) fn decide(room: &Room, open: &Open, iq: &Iq, query: &Element, request: &Request) -> Result<Outcome, Refusal> {
     let jid = request.session.jid.to_bare();
     let occupant = room.occupant_of(&request.session).map(|(_, occupant)| occupant.as_ref());
-    let actor = Actor { affiliation: open.affiliation(&jid), jid, occupant };
+    let asker = Asker { affiliation: open.affiliation(&jid), jid, occupant };
     let items: Vec<&Element> = query.children().filter(|child| child.is("item", ns::MUC_ADMIN)).collect();
     if iq.kind == IqKind::Get {
-        return Ok(answer(request, iq.result(Some(&list(open, &actor, &items)?))));
+        return Ok(answer(request, iq.result(Some(&list(open, &asker, &items)?))));
     }
     if items.is_empty() || items.len() > ITEMS_MAX {
-        return Err(Refusal::bad_request(format!("a set has 1 to {ITEMS_MAX} items")));
+        return Err(bad_item(format!("a set has 1 to {ITEMS_MAX} items")));
     }
-    let items: Vec<Item> = items.into_iter().map(|item| decide_item(open, &actor, item)).collect::<Result<_, _>>()?;
-    affiliation_change::check_owner_remains(open, &items)?;
-    let moderation =
-        Moderation { actor: occupant.map(|occupant| occupant.nick.clone()), actor_jid: request.session.jid.clone(), items };
-    Ok(Outcome::Log(Change::Moderate(moderation)))
+    let actor = Actor { nick: occupant.map(|occupant| occupant.nick.clone()), jid: request.session.jid.clone() };
+    Ok(Outcome::Log(Change::Moderate(decide_items(room, &asker, actor, &items)?)))
 }
 
-fn decide_item(open: &Open, actor: &Actor, item: &Element) -> Result<Item, Refusal> {
+/// Each item is judged in the room as the ones before it leave it; the ranks are those before the set.
+fn decide_items(room: &Room, asker: &Asker, actor: Actor, items: &[&Element]) -> Result<Moderation, Refusal> {
+    let mut folded = room.clone();
+    let mut moderation = Moderation { actor: Some(actor), items: Vec::new() };
+    for element in items {
+        let Some(open) = folded.life.as_deref() else { break };
+        let item = decide_item(open, asker, element)?;
+        apply(&mut folded, &Moderation { items: vec![item.clone()], actor: moderation.actor.clone() });
+        moderation.items.push(item);
+    }
+    match folded.life.as_deref() {
+        Some(open) if open.affiliates.size() > AFFILIATES_MAX => {
+            Err(Refusal::not_acceptable("this room has all the affiliates that it may have; remove some first"))
+        }
+        Some(open) if !open.affiliates.values().any(|affiliate| affiliate.affiliation == Affiliation::Owner) => {
+            Err(Refusal::conflict("§10.4: a room must keep an owner"))
+        }
+        _ => Ok(moderation),
+    }
+}
+
+/// An item that nobody could carry out; a retry would not help.
+fn bad_item(text: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::bad_request(text).kind(ErrorKind::Cancel)
+}
+
+fn decide_item(open: &Open, asker: &Asker, item: &Element) -> Result<Item, Refusal> {
     match (item.attribute("role"), item.attribute("affiliation")) {
         (Some(role), None) => {
             let role = Role::parse(role).ok_or_else(|| Refusal::bad_request(format!("\"{role}\" is no role")))?;
-            role_change::decide(open, actor, item, role)
+            role_change::decide(open, asker, item, role)
         }
-        (None, Some(affiliation)) => affiliation_change::decide(open, actor, item, parse_affiliation(affiliation)?),
-        _ => Err(Refusal::bad_request("an item has either a role or an affiliation")),
+        (None, Some(affiliation)) => affiliation_change::decide(open, asker, item, parse_affiliation(affiliation)?),
+        _ => Err(bad_item("an item has either a role or an affiliation")),
     }
 }
 
@@ -77,14 +103,14 @@ pub(crate) fn nick(item: &Element) -> Result<Option<Nick>, Refusal> {
     item.attribute("nick").map(Nick::parse).transpose().map_err(super::nickname::refusal)
 }
 
-fn list(open: &Open, actor: &Actor, items: &[&Element]) -> Result<Element, Refusal> {
+fn list(open: &Open, asker: &Asker, items: &[&Element]) -> Result<Element, Refusal> {
     let [item] = items else { return Err(Refusal::bad_request("a list is asked for by exactly one item")) };
     let listed = match (item.attribute("role"), item.attribute("affiliation")) {
         (Some(role), None) => {
             let role = Role::parse(role).filter(|role| *role != Role::None);
-            role_change::list(open, actor, role.ok_or_else(|| Refusal::bad_request("there is no list of that role"))?)?
+            role_change::list(open, asker, role.ok_or_else(|| Refusal::bad_request("there is no list of that role"))?)?
         }
-        (None, Some(affiliation)) => affiliation_change::list(open, actor, parse_affiliation(affiliation)?)?,
+        (None, Some(affiliation)) => affiliation_change::list(open, asker, parse_affiliation(affiliation)?)?,
         _ => return Err(Refusal::bad_request("an item has either a role or an affiliation")),
     };
     Ok(Element::new("query", ns::MUC_ADMIN).with_children(listed))
@@ -93,15 +119,10 @@ fn list(open: &Open, actor: &Actor, items: &[&Element]) -> Result<Element, Refus
 pub(crate) fn apply(room: &mut Room, moderation: &Moderation) -> Vec<Effect> {
     let jid = room.jid().clone();
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
-    let actor: (Option<Nick>, FullJid) = (moderation.actor.clone(), moderation.actor_jid.clone());
-    let mut effects = Vec::new();
-    for item in &moderation.items {
-        effects.extend(match item {
-            Item::Role { nick, role, reason } => role_change::apply(&jid, open, nick, *role, reason, &actor),
-            Item::Affiliation { jid: target, affiliation, nick, reason } => {
-                affiliation_change::apply(&jid, open, target, *affiliation, nick.as_ref(), reason, &actor)
-            }
-        });
-    }
-    effects
+    let actor = moderation.actor.as_ref();
+    let apply_item = |item: &Item| match item {
+        Item::Role { nick, role, reason } => role_change::apply(&jid, open, nick, *role, reason, actor),
+        Item::Affiliation { .. } => affiliation_change::apply(&jid, open, item, actor),
+    };
+    moderation.items.iter().flat_map(apply_item).collect()
 }

@@ -1,14 +1,13 @@
 //! Affiliations given and taken: ban (§9.1-9.2), member (§9.3-9.5), admin and owner (§10.3-10.8). One path.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conclave_xmpp::{BareJid, Condition, Element, FullJid, Jid, Nick, ns};
+use conclave_xmpp::{BareJid, Condition, Element, Jid, Nick, ns};
 
 use crate::affiliation::{Affiliate, Affiliation};
-use crate::change::{Item, NickChange};
+use crate::change::{Actor, Item};
 use crate::effect::{Audience, Effect, Shown, What};
-use crate::features::admin::{self, Actor};
+use crate::features::admin::{self, Asker};
 use crate::features::register::set_affiliate;
 use crate::features::{leave, nickname, presence, role_change};
 use crate::occupant::Occupant;
@@ -17,16 +16,44 @@ use crate::role::Role;
 use crate::room::Open;
 use crate::status::Status;
 
-pub(crate) fn decide(open: &Open, actor: &Actor, item: &Element, affiliation: Affiliation) -> Result<Item, Refusal> {
+pub(crate) fn decide(open: &Open, asker: &Asker, item: &Element, affiliation: Affiliation) -> Result<Item, Refusal> {
+    // Whoever has no rank learns nothing about who is in the room.
+    asker.affiliation.may_change(Affiliation::None, Affiliation::None)?;
     let jid = target(open, item)?;
-    let old = open.affiliation(&jid);
-    actor.affiliation.may_change(old, affiliation)?;
-    if affiliation == Affiliation::Outcast && jid == actor.jid {
+    asker.affiliation.may_change(open.affiliation(&jid), affiliation)?;
+    if affiliation == Affiliation::Outcast && jid == asker.jid {
         return Err(Refusal::conflict("§9.1: nobody may ban itself"));
     }
     check_domain(&jid, affiliation)?;
-    let nick = nick_change(open, actor, item, &jid, affiliation)?;
-    Ok(Item::Affiliation { jid, affiliation, nick, reason: admin::reason(item)? })
+    let nick = nick_after(open, asker, item, &jid, affiliation)?;
+    // Setting what already holds alters nothing, so the reason that was given then is kept.
+    let unchanged = open.affiliates.get(&jid).filter(|affiliate| affiliate.affiliation == affiliation);
+    let reason = admin::reason(item)?.or_else(|| unchanged.and_then(|affiliate| affiliate.reason.clone()));
+    Ok(resolved(open, jid, affiliation, nick, reason))
+}
+
+/// The item with everything that follows from it.
+pub(crate) fn resolved(open: &Open, jid: BareJid, affiliation: Affiliation, nick: Option<Nick>, reason: Option<String>) -> Item {
+    let bearer = nick.as_ref().and_then(|nick| open.occupants.get(nick)).filter(|bearer| bearer.jid != jid);
+    let evicted = bearer.map(|bearer| bearer.nick.clone());
+    let mut after = open.clone();
+    set_affiliate(&mut after, &jid, Affiliate { affiliation, nick: nick.clone(), reason: None });
+    let role = |occupant: Arc<Occupant>| {
+        let (old, new) = (open.affiliation(&occupant.jid), after.affiliation(&occupant.jid));
+        (occupant.nick.clone(), role_after(&after, occupant.role, old, new))
+    };
+    let roles = open.occupants_of(&jid).into_iter().map(role).collect();
+    Item::Affiliation { jid, affiliation, nick, reason, evicted, roles }
+}
+
+/// A lower affiliation brings its own role; a higher one never takes a role away, and the same one leaves it alone (§5.1.2).
+fn role_after(open: &Open, role: Role, old: Affiliation, new: Affiliation) -> Role {
+    let usual = open.default_role(new);
+    match new.cmp(&old) {
+        std::cmp::Ordering::Less => usual,
+        std::cmp::Ordering::Equal => role,
+        std::cmp::Ordering::Greater => role.max(usual),
+    }
 }
 
 /// By JID, or by the nick of somebody in the room.
@@ -52,55 +79,40 @@ fn check_domain(jid: &BareJid, affiliation: Affiliation) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// §9.5: with a JID, `nick` reserves; an empty one releases. Without a JID it only says whom.
-fn nick_change(
+/// The nick that is reserved afterwards. §9.5: with a JID, `nick` reserves; an empty one releases. Without a JID it only says whom.
+fn nick_after(
     open: &Open,
-    actor: &Actor,
+    asker: &Asker,
     item: &Element,
     jid: &BareJid,
     affiliation: Affiliation,
-) -> Result<Option<NickChange>, Refusal> {
-    if item.attribute("jid").is_none() || affiliation < Affiliation::Member {
+) -> Result<Option<Nick>, Refusal> {
+    if affiliation < Affiliation::Member {
         return Ok(None);
     }
-    if item.attribute("nick") == Some("") {
-        return Ok(Some(NickChange::Release));
+    let given = item.attribute("nick").filter(|_| item.attribute("jid").is_some());
+    match given {
+        None => return Ok(nickname::own_reserved(open, jid).cloned()),
+        Some("") => return Ok(None),
+        Some(_) => {}
     }
     let Some(nick) = admin::nick(item)? else { return Ok(None) };
     if open.reserved.get(&nick).is_some_and(|owner| owner != jid) {
         return Err(Refusal::conflict("§9.5: this nickname is reserved for somebody else"));
     }
     let bearer = open.occupants.get(&nick).filter(|occupant| occupant.jid != *jid);
-    if bearer.is_some_and(|bearer| open.affiliation(&bearer.jid) > actor.affiliation) {
+    if bearer.is_some_and(|bearer| open.affiliation(&bearer.jid) > asker.affiliation) {
         return Err(Refusal::not_allowed("§8.2: the bearer of this nickname has a higher affiliation"));
     }
-    Ok(Some(NickChange::Reserve(nick)))
-}
-
-/// §10.4: a room never loses its last owner.
-pub(crate) fn check_owner_remains(open: &Open, items: &[Item]) -> Result<(), Refusal> {
-    let mut changed = BTreeMap::new();
-    for item in items {
-        if let Item::Affiliation { jid, affiliation, .. } = item {
-            changed.insert(jid, *affiliation);
-        }
-    }
-    let stays = |(jid, affiliate): (&BareJid, &Arc<Affiliate>)| {
-        affiliate.affiliation == Affiliation::Owner && changed.get(jid).is_none_or(|new| *new == Affiliation::Owner)
-    };
-    let joins = changed.values().any(|new| *new == Affiliation::Owner);
-    if changed.is_empty() || joins || open.affiliates.iter().any(stays) {
-        return Ok(());
-    }
-    Err(Refusal::conflict("§10.4: a room must keep an owner"))
+    Ok(Some(nick))
 }
 
 /// Admins read the lists of their rank and below; members read those of a room whose JIDs they see anyway; and the room may show its members.
-pub(crate) fn list(open: &Open, actor: &Actor, affiliation: Affiliation) -> Result<Vec<Element>, Refusal> {
+pub(crate) fn list(open: &Open, asker: &Asker, affiliation: Affiliation) -> Result<Vec<Element>, Refusal> {
     let config = &open.config;
-    let by_rank = actor.affiliation >= Affiliation::Admin && affiliation <= actor.affiliation;
-    let by_membership = actor.affiliation >= Affiliation::Member && config.members_only && config.non_anonymous;
-    let by_role = affiliation == Affiliation::Member && config.member_list.contains(&actor.role());
+    let by_rank = asker.affiliation >= Affiliation::Admin && affiliation <= asker.affiliation;
+    let by_membership = asker.affiliation >= Affiliation::Member && config.members_only && config.non_anonymous;
+    let by_role = affiliation == Affiliation::Member && config.member_list.contains(&asker.role());
     if affiliation == Affiliation::None {
         return Err(Refusal::bad_request("there is no list of those without an affiliation"));
     }
@@ -118,77 +130,47 @@ pub(crate) fn list(open: &Open, actor: &Actor, affiliation: Affiliation) -> Resu
     Ok(open.affiliates.iter().filter(|(_, affiliate)| affiliate.affiliation == affiliation).map(item).collect())
 }
 
-pub(crate) fn apply(
-    room: &BareJid,
-    open: &mut Open,
-    jid: &BareJid,
-    affiliation: Affiliation,
-    nick: Option<&NickChange>,
-    reason: &Option<String>,
-    actor: &(Option<Nick>, FullJid),
-) -> Vec<Effect> {
-    let kept = nickname::own_reserved(open, jid).filter(|_| affiliation >= Affiliation::Member).cloned();
-    let (nick, mut effects) = match nick {
-        None => (kept, Vec::new()),
-        Some(NickChange::Release) => (None, Vec::new()),
-        Some(NickChange::Reserve(nick)) => (Some(nick.clone()), evict(room, open, jid, nick)),
-    };
-    let affiliate = Affiliate { affiliation, nick, reason: reason.clone() };
-    effects.extend(set(room, open, jid, affiliate, Some(actor)));
+/// Whoever bears the nick is removed first; then the affiliate is filed and shown: by presence of those who are in the room, by a notice if nobody is.
+pub(crate) fn apply(room: &BareJid, open: &mut Open, item: &Item, actor: Option<&Actor>) -> Vec<Effect> {
+    let Item::Affiliation { jid, affiliation, nick, reason, evicted, roles } = item else { return Vec::new() };
+    let mut effects = evicted.as_ref().map(|nick| evict(room, open, nick)).unwrap_or_default();
+    set_affiliate(open, jid, Affiliate { affiliation: *affiliation, nick: nick.clone(), reason: reason.clone() });
+    if roles.is_empty() {
+        effects.push(notice(room, open, jid, *affiliation, reason.clone()));
+    }
+    for (nick, role) in roles {
+        effects.extend(set_role(room, open, nick, *role, reason, actor));
+    }
     effects
 }
 
-/// §7.10: whoever else bears a nick that becomes reserved is removed, by nobody in particular.
-fn evict(room: &BareJid, open: &mut Open, jid: &BareJid, nick: &Nick) -> Vec<Effect> {
-    let Some(bearer) = open.occupants.get(nick).filter(|bearer| bearer.jid != *jid).cloned() else { return Vec::new() };
+/// §7.10: by nobody in particular.
+fn evict(room: &BareJid, open: &mut Open, nick: &Nick) -> Vec<Effect> {
+    let Some(bearer) = open.occupants.get(nick).cloned() else { return Vec::new() };
     let reason = Some("This nickname is reserved".to_owned());
     leave::depart(open, Shown { codes: vec![Status::Kicked], reason, ..Shown::leaving(room, open, &bearer) })
 }
 
-/// Files the affiliate, and shows it: by presence of those who are in the room, by a notice if nobody is.
-pub(crate) fn set(
+fn set_role(
     room: &BareJid,
     open: &mut Open,
-    jid: &BareJid,
-    affiliate: Affiliate,
-    actor: Option<&(Option<Nick>, FullJid)>,
-) -> Vec<Effect> {
-    let former: Vec<(Arc<Occupant>, Affiliation)> =
-        open.occupants_of(jid).into_iter().map(|occupant| (occupant.clone(), open.affiliation(&occupant.jid))).collect();
-    let (affiliation, reason) = (affiliate.affiliation, affiliate.reason.clone());
-    set_affiliate(open, jid, affiliate);
-    if former.is_empty() {
-        return vec![notice(room, open, jid, affiliation, reason)];
-    }
-    former.iter().flat_map(|(occupant, old)| set_occupant(room, open, occupant, *old, &reason, actor)).collect()
-}
-
-fn set_occupant(
-    room: &BareJid,
-    open: &mut Open,
-    occupant: &Arc<Occupant>,
-    old: Affiliation,
+    nick: &Nick,
+    role: Role,
     reason: &Option<String>,
-    actor: Option<&(Option<Nick>, FullJid)>,
+    actor: Option<&Actor>,
 ) -> Vec<Effect> {
+    let Some(occupant) = open.occupants.get(nick).cloned() else { return Vec::new() };
     let (actor, reason) = (actor.cloned(), reason.clone());
-    let new = open.affiliation(&occupant.jid);
-    let role = role_after(open, occupant.role, old, new);
     if role == Role::None {
-        let code = if new == Affiliation::Outcast { Status::Banned } else { Status::AffiliationLost };
-        return leave::depart(open, Shown { codes: vec![code], actor, reason, ..Shown::leaving(room, open, occupant) });
+        let banned = open.affiliation(&occupant.jid) == Affiliation::Outcast;
+        let code = if banned { Status::Banned } else { Status::AffiliationLost };
+        return leave::depart(open, Shown { codes: vec![code], actor, reason, ..Shown::leaving(room, open, &occupant) });
     }
-    let changed = role_change::with_role(open, occupant, role);
+    let changed = role_change::with_role(open, &occupant, role);
     let shown = Shown { actor, reason, ..Shown::of(room, open, &changed) };
     let mut effects = presence::announce(open, shown, occupant.role);
     effects.extend(role_change::moderator_view(room, open, &changed, occupant.role));
     effects
-}
-
-/// A lower affiliation brings its own role; a higher one never takes a role away (§5.1.2).
-fn role_after(open: &Open, role: Role, old: Affiliation, new: Affiliation) -> Role {
-    let usual = open.default_role(new);
-    if new < old { usual } else { role.max(usual) }
 }
 
 fn notice(room: &BareJid, open: &Open, jid: &BareJid, affiliation: Affiliation, reason: Option<String>) -> Effect {

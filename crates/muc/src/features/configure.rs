@@ -5,7 +5,7 @@ use std::sync::Arc;
 use conclave_xmpp::{Condition, DataForm, Element, ErrorKind, Field, FieldKind, FormKind, Iq, IqKind, ns};
 
 use crate::affiliation::Affiliation;
-use crate::change::{Change, Destruction, Entry};
+use crate::change::{Change, Configuration, Destruction, Entry};
 use crate::config::{ConfigField, RoomConfig, show_boolean, text_of};
 use crate::effect::{Audience, Effect, SeatChange, What};
 use crate::features::{destroy, history, members_only, presence};
@@ -117,19 +117,17 @@ pub(crate) fn decide(open: &Open, iq: &Iq, query: &Element, request: &Request, c
     let x = query.child("x", ns::DATA).ok_or_else(|| Refusal::bad_request("§10.2: the form is missing"))?;
     let form = DataForm::submitted(x, ns::MUC_ROOMCONFIG)?;
     if form.kind == FormKind::Cancel {
-        return Ok(cancelled(open, iq, request));
+        return Ok(cancelled(open, iq, request, context));
     }
     let config = open.config.with(&form, &context.service)?;
     check_persistent(&config)?;
-    Ok(Outcome::Log(Change::Configure(Box::new(config))))
+    let removed = members_only::strangers(open, &config);
+    Ok(Outcome::Log(Change::Configure(Configuration { config: Box::new(config), removed })))
 }
 
 /// §10.1.3: who does not want to configure a room that is new does not want the room.
-fn cancelled(open: &Open, iq: &Iq, request: &Request) -> Outcome {
-    match open.locked {
-        Some(_) => Outcome::Log(Change::Destroy(Destruction::default())),
-        None => answer(request, iq.result(None)),
-    }
+fn cancelled(open: &Open, iq: &Iq, request: &Request, context: &Context) -> Outcome {
+    if open.is_locked(context) { Outcome::Log(Change::Destroy(Destruction::default())) } else { answer(request, iq.result(None)) }
 }
 
 /// Rooms live in memory so far: nobody shall believe that one outlives a restart.
@@ -142,7 +140,8 @@ fn check_persistent(config: &RoomConfig) -> Result<(), Refusal> {
 }
 
 /// Who leaves, who appears, then the result, then the codes for all.
-pub(crate) fn apply(room: &mut Room, config: &RoomConfig, entry: &Entry) -> Vec<Effect> {
+pub(crate) fn apply(room: &mut Room, configuration: &Configuration, entry: &Entry) -> Vec<Effect> {
+    let config = configuration.config.as_ref();
     let jid = room.jid().clone();
     let result = room.result(entry);
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
@@ -150,10 +149,7 @@ pub(crate) fn apply(room: &mut Room, config: &RoomConfig, entry: &Entry) -> Vec<
     open.locked = None;
     history::trim(open);
 
-    let mut effects = Vec::new();
-    if config.members_only && !old.members_only {
-        effects.extend(members_only::remove_others(&jid, open));
-    }
+    let mut effects = members_only::remove(&jid, open, &configuration.removed);
     if config.non_anonymous != old.non_anonymous {
         effects.push(Effect::Seat(SeatChange::RealJidsForAll(config.non_anonymous)));
     }
@@ -167,13 +163,18 @@ pub(crate) fn apply(room: &mut Room, config: &RoomConfig, entry: &Entry) -> Vec<
     effects
 }
 
-/// §10.2.1: what anonymity has a code of its own for is not announced twice.
+/// §10.2.1: what has a code of its own is not announced by 104 as well.
 fn codes(old: &RoomConfig, new: &RoomConfig) -> Vec<Status> {
     let anonymity = match (old.non_anonymous, new.non_anonymous) {
         (false, true) => Some(Status::NonAnonymous),
         (true, false) => Some(Status::SemiAnonymous),
         _ => None,
     };
-    let others_same = RoomConfig { non_anonymous: new.non_anonymous, ..old.clone() } == *new;
-    (!others_same).then_some(Status::Configured).into_iter().chain(anonymity).collect()
+    let logging = match (old.archiving, new.archiving) {
+        (false, true) => Some(Status::Logging),
+        (true, false) => Some(Status::NoLogging),
+        _ => None,
+    };
+    let others_same = RoomConfig { non_anonymous: new.non_anonymous, archiving: new.archiving, ..old.clone() } == *new;
+    (!others_same).then_some(Status::Configured).into_iter().chain(logging).chain(anonymity).collect()
 }

@@ -18,9 +18,6 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, seat: Seat, nick: Nick, con
     if service.creation_restricted && !service.admins.contains(&seat.session.jid.to_bare()) {
         return Err(Refusal::not_allowed("§10.1.1: only admins of the service may create rooms").by(By::Service));
     }
-    if room.jid().local().is_none() {
-        return Err(Refusal::new(Condition::JidMalformed, "§4.1: a room has a localpart").by(By::Service));
-    }
     if context.rooms_full {
         let text = "the service has all the rooms that it may have; try again later";
         return Err(Refusal::new(Condition::ResourceConstraint, text).kind(ErrorKind::Wait).by(By::Service));

@@ -93,7 +93,7 @@ fn room_info(open: &Open) -> DataForm {
         .field(text("muc#roominfo_description", &config.description).label("Description"))
         .field(text("muc#roominfo_occupants", &open.occupants.size().to_string()).label("Number of occupants"))
         .field(text("muc#roomconfig_roomname", &config.name).label("Name"))
-        .field(yes_or_no("muc#roominfo_changesubject", config.change_subject).label("Participants may change the subject"))
+        .field(yes_or_no("muc#roomconfig_changesubject", config.change_subject).label("Participants may change the subject"))
         .field(yes_or_no("muc#roomconfig_allowinvites", config.allow_invites).label("Members may invite others"))
         .field(text("muc#roomconfig_allowpm", allow_pm(config.allow_pm)).label("Who may send private messages"));
     let form = if config.lang.is_empty() { form } else { form.field(text("muc#roominfo_lang", &config.lang).label("Language")) };

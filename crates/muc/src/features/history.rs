@@ -36,17 +36,17 @@ pub(crate) const DEFAULT: ConfigField = ConfigField {
     },
 };
 
-/// What a joining client asks for, with times resolved. An attribute that cannot be read asks for nothing.
+/// What a joining client asks for, with times resolved. An attribute that cannot be read counts as missing.
 pub(crate) fn wish(stanza: &Presence, config: &RoomConfig, now: Timestamp) -> HistoryWish {
     let x = stanza.payloads.iter().find(|payload| payload.is("x", ns::MUC));
-    let Some(history) = x.and_then(|x| x.child("history", ns::MUC)) else {
-        return HistoryWish { stanzas: Some(u64::from(config.default_history)), ..HistoryWish::default() };
-    };
+    let by_default = HistoryWish { stanzas: Some(u64::from(config.default_history)), ..HistoryWish::default() };
+    let Some(history) = x.and_then(|x| x.child("history", ns::MUC)) else { return by_default };
     let number = |name| history.attribute(name).and_then(|value| value.parse::<u64>().ok());
     let seconds = number("seconds").map(|seconds| now.minus(seconds.saturating_mul(1000)));
     let since = history.attribute("since").and_then(Timestamp::parse);
     // The narrower of the two bounds, if both are given.
-    HistoryWish { chars: number("maxchars"), stanzas: number("maxstanzas"), since: seconds.max(since) }
+    let wish = HistoryWish { chars: number("maxchars"), stanzas: number("maxstanzas"), since: seconds.max(since) };
+    if wish == HistoryWish::default() { by_default } else { wish }
 }
 
 /// The last messages that satisfy every bound, oldest first.

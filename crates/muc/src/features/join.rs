@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{BareJid, Condition, ErrorKind, FullJid, Nick, Presence};
+use conclave_xmpp::{BareJid, Condition, ErrorKind, Nick, Presence};
 
 use crate::change::{Change, Creation, Entry, Join};
 use crate::effect::{Audience, Effect, SeatChange, Shown, What};
-use crate::features::{capacity, create, history, members_only, nickname, password, presence, subject};
-use crate::occupant::{Occupant, Seat};
+use crate::features::{capacity, create, history, members_only, message, nickname, password, presence, subject};
+use crate::occupant::{Occupant, Seat, Session};
 use crate::refusal::{By, Refusal};
 use crate::render::cleaned;
 use crate::request::{Context, Request};
+use crate::role::Role;
 use crate::room::{Open, Outcome, Room, addressed_nick};
 use crate::status::Status;
 
 /// The gate. A nick that cannot be prepared never gets here; an invisible one is refused first.
 pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
     let asked = addressed_nick(stanza.head.to.as_ref()).map_err(|refusal| refusal.by(By::Room))?.ok_or_else(no_nick)?;
-    let seat = seat(room, stanza, request);
+    let seat = seat(room, stanza, request, context)?;
     let Some(open) = room.life.as_deref() else {
         return create::decide(room, stanza, seat, asked, context).map(joined);
     };
@@ -47,20 +48,22 @@ pub(crate) fn decide_again(
     nick: &Nick,
     request: &Request,
     context: &Context,
-) -> Outcome {
-    let role = open.occupants.get(nick).map_or(crate::role::Role::None, |occupant| occupant.role);
+) -> Result<Outcome, Refusal> {
+    let role = open.occupants.get(nick).map_or(Role::None, |occupant| occupant.role);
     let history = history::wish(stanza, &open.config, context.now);
-    let seat = seat(room, stanza, request);
-    joined(Join { seat, nick: nick.clone(), role, renamed: false, history, creation: None })
+    let seat = seat(room, stanza, request, context)?;
+    Ok(joined(Join { seat, nick: nick.clone(), role, renamed: false, history, creation: None }))
 }
 
 fn joined(join: Join) -> Outcome {
     Outcome::Log(Change::Join(join))
 }
 
-pub(crate) fn seat(room: &Room, stanza: &Presence, request: &Request) -> Seat {
+/// The session's place, with what it says of itself. Every occupant gets that, and every newcomer, so it has the bound of a message.
+pub(crate) fn seat(room: &Room, stanza: &Presence, request: &Request, context: &Context) -> Result<Seat, Refusal> {
     let presence = cleaned(&stanza.payloads, room.jid());
-    Seat { session: request.session.clone(), attachment: request.attachment, presence }
+    message::check_size(&presence, context)?;
+    Ok(Seat { session: request.session.clone(), attachment: request.attachment, presence })
 }
 
 fn no_nick() -> Refusal {
@@ -87,10 +90,10 @@ pub(crate) fn apply(room: &mut Room, join: &Join, entry: &Entry) -> Vec<Effect> 
     let former = open.occupants.get(&join.nick).cloned();
     let occupant = take_seat(open, join);
     effects.push(Effect::Seat(SeatChange::RealJidsForAll(open.config.non_anonymous)));
-    let (session, moderator) = (join.seat.session.clone(), occupant.role == crate::role::Role::Moderator);
+    let (session, moderator) = (join.seat.session.clone(), occupant.role == Role::Moderator);
     effects.push(Effect::Seat(SeatChange::Taken { session, nick: join.nick.clone(), moderator }));
 
-    let newcomer = &join.seat.session.jid;
+    let newcomer = &join.seat.session;
     effects.extend(occupant_list(&jid, open, &join.nick, newcomer));
     let sees_jids = moderator || open.config.non_anonymous;
     let absent =
@@ -141,7 +144,7 @@ pub(crate) fn occupant_list<'a>(
     room: &'a BareJid,
     open: &'a Open,
     own: &'a Nick,
-    to: &'a FullJid,
+    to: &'a Session,
 ) -> impl Iterator<Item = Effect> + 'a {
     let shown = |occupant: &&Arc<Occupant>| occupant.nick != *own && open.config.presence_broadcast.shows(occupant.role);
     open.occupants
@@ -155,22 +158,22 @@ fn own_presence<'a>(
     room: &'a BareJid,
     open: &'a Open,
     occupant: &'a Arc<Occupant>,
-    newcomer: &'a FullJid,
+    newcomer: &'a Session,
     codes: Vec<Status>,
 ) -> impl Iterator<Item = Effect> + 'a {
-    occupant.jids().map(move |jid| {
-        let codes = if jid == newcomer { codes.clone() } else { Vec::new() };
-        Effect::to_session(jid, What::Presence(Box::new(Shown { codes, ..Shown::of(room, open, occupant) })))
+    occupant.seats.iter().map(move |seat| {
+        let codes = if seat.session == *newcomer { codes.clone() } else { Vec::new() };
+        Effect::to_session(&seat.session, What::Presence(Box::new(Shown { codes, ..Shown::of(room, open, occupant) })))
     })
 }
 
 /// §10.1 as the first entry of a room.
 pub(crate) fn creation(nick: Nick, seat: Seat, creation: Creation) -> Join {
     let creation = Some(Box::new(creation));
-    Join { seat, nick, role: crate::role::Role::Moderator, renamed: false, history: Default::default(), creation }
+    Join { seat, nick, role: Role::Moderator, renamed: false, history: Default::default(), creation }
 }
 
-/// Everything that only has to wait.
+/// A room that is full, or a service.
 pub(crate) fn full(text: &'static str) -> Refusal {
     Refusal::new(Condition::ServiceUnavailable, text).kind(ErrorKind::Wait).by(By::Room)
 }

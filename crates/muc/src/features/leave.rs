@@ -83,7 +83,8 @@ pub(crate) fn vacate(
     open.put(remaining.clone());
     let only = Arc::new(Occupant { seats: occupant.seat(session).cloned().into_iter().collect(), ..Occupant::clone(occupant) });
     let own = Shown { presence, codes, ..Shown::leaving(room, open, &only) };
-    let mut effects = vec![Effect::to_session(session, What::Presence(Box::new(own)))];
+    let to = only.seats.iter().map(|seat| &seat.session);
+    let mut effects: Vec<Effect> = to.map(|session| Effect::to_session(session, What::Presence(Box::new(own.clone())))).collect();
     effects.push(Effect::Seat(SeatChange::Left(session.clone())));
     effects.extend(presence::announce(open, Shown::of(room, open, &Arc::new(remaining)), occupant.role));
     effects

@@ -1,11 +1,14 @@
 //! §7.2.6, rooms for members only.
 
-use conclave_xmpp::{BareJid, Field, FieldKind};
+use std::sync::Arc;
+
+use conclave_xmpp::{BareJid, Field, FieldKind, Nick};
 
 use crate::affiliation::Affiliation;
-use crate::config::{ConfigField, show_boolean, unknown_choice};
+use crate::config::{ConfigField, RoomConfig, show_boolean, unknown_choice};
 use crate::effect::{Effect, Shown};
 use crate::features::leave;
+use crate::occupant::Occupant;
 use crate::refusal::Refusal;
 use crate::role::Role;
 use crate::room::Open;
@@ -69,15 +72,19 @@ pub(crate) fn check(open: &Open, jid: &BareJid) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// §10.2: when the room closes itself to others, those who are no members leave (322).
-pub(crate) fn remove_others(room: &BareJid, open: &mut Open) -> Vec<Effect> {
-    let stranger = |jid: &BareJid| open.affiliation(jid) == Affiliation::None;
-    let leaving: Vec<_> = open.occupants.values().filter(|occupant| stranger(&occupant.jid)).cloned().collect();
-    leaving
-        .iter()
-        .flat_map(|occupant| {
-            let shown = Shown { codes: vec![Status::MembersOnly], ..Shown::leaving(room, open, occupant) };
-            leave::depart(open, shown)
-        })
-        .collect()
+/// §10.2: who has to leave when the room closes itself to others.
+pub(crate) fn strangers(open: &Open, config: &RoomConfig) -> Vec<Nick> {
+    let closes = config.members_only && !open.config.members_only;
+    let stranger = |occupant: &&Arc<Occupant>| closes && open.affiliation(&occupant.jid) == Affiliation::None;
+    open.occupants.values().filter(stranger).map(|occupant| occupant.nick.clone()).collect()
+}
+
+/// They leave (322).
+pub(crate) fn remove(room: &BareJid, open: &mut Open, nicks: &[Nick]) -> Vec<Effect> {
+    let leaving: Vec<_> = nicks.iter().filter_map(|nick| open.occupants.get(nick)).cloned().collect();
+    let remove = |occupant: &Arc<Occupant>| {
+        let shown = Shown { codes: vec![Status::MembersOnly], ..Shown::leaving(room, open, occupant) };
+        leave::depart(open, shown)
+    };
+    leaving.iter().flat_map(remove).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{Condition, ErrorKind, Message as MessageStanza, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{Condition, Element, ErrorKind, Fragment, Message as MessageStanza, StanzaName, StanzaWriter, ns};
 
 use crate::change::{Change, Entry, Said};
 use crate::effect::{Audience, Effect, Message, What};
@@ -16,21 +16,28 @@ use crate::room::{Outcome, Room};
 
 pub(crate) fn decide(room: &Room, stanza: &MessageStanza, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
     let (open, occupant) = room.must_be_occupant(&request.session)?;
+    let said = said(room, occupant, stanza);
+    check_size(&said.content, context)?;
     if subject::is_subject(stanza) {
-        return subject::decide(room, open, occupant, stanza);
+        return subject::decide(open, occupant, stanza, said);
     }
     if occupant.role < Role::Participant {
         return Err(Refusal::forbidden("§7.4: a visitor may not speak in a moderated room"));
-    }
-    let said = said(room, occupant, stanza);
-    if said.content.as_str().len() > context.service.groupchat_bytes_max {
-        let text = format!("a message to a room has at most {} bytes", context.service.groupchat_bytes_max);
-        return Err(Refusal::new(Condition::PolicyViolation, text).kind(ErrorKind::Modify));
     }
     if is_only_chat_state(stanza) {
         return Ok(Outcome::Send(vec![soft(room, occupant, &said)]));
     }
     Ok(Outcome::Log(Change::Message(said)))
+}
+
+/// What every occupant gets a copy of must be small enough for that.
+pub(crate) fn check_size(content: &Fragment, context: &Context) -> Result<(), Refusal> {
+    let max = context.service.groupchat_bytes_max;
+    if content.as_str().len() > max {
+        let text = format!("what goes to all in a room has at most {max} bytes");
+        return Err(Refusal::new(Condition::PolicyViolation, text).kind(ErrorKind::Modify));
+    }
+    Ok(())
 }
 
 /// A message to the room that is not for all: invitations and requests for voice are not served yet, anything else is a mistake.
@@ -62,18 +69,29 @@ fn is_historic(stanza: &MessageStanza) -> bool {
     kept && !has("no-store", ns::HINTS) && !has("no-permanent-store", ns::HINTS)
 }
 
-/// Who is typing is no part of the talk: it is passed on and forgotten.
+/// XEP-0085 §5.1.
+const CHAT_STATES: [&str; 5] = ["active", "composing", "gone", "inactive", "paused"];
+
+/// Who is typing is no part of the talk: it is passed on and forgotten. Anything that could carry more is a message.
 fn is_only_chat_state(stanza: &MessageStanza) -> bool {
-    let mut payloads = stanza.payloads.iter().filter(|payload| payload.namespace() != ns::HINTS).peekable();
-    let incidental = |name: &str, namespace: &str| namespace == ns::CHAT_STATES || (name == "thread" && namespace == ns::CLIENT);
-    payloads.peek().is_some() && payloads.all(|payload| incidental(payload.name(), payload.namespace()))
+    let states = stanza.payloads.iter().filter(|payload| payload.namespace() == ns::CHAT_STATES).count();
+    let harmless = |payload: &Element| match payload.namespace() {
+        ns::CHAT_STATES => CHAT_STATES.contains(&payload.name()) && payload.nodes().is_empty() && payload.attributes().is_empty(),
+        ns::HINTS => payload.nodes().is_empty() && payload.attributes().is_empty(),
+        _ => payload.is("thread", ns::CLIENT) && payload.children().next().is_none() && payload.text().len() <= THREAD_BYTES_MAX,
+    };
+    states == 1 && stanza.payloads.iter().all(harmless)
 }
+
+/// Bytes of a thread's id that may go with a chat state, at most (RFC 6121 §5.2.5 recommends a UUID).
+const THREAD_BYTES_MAX: usize = 128;
 
 fn soft(room: &Room, occupant: &Occupant, said: &Said) -> Effect {
     let stanza = StanzaWriter::new(StanzaName::Message)
         .attribute("from", room.jid().with_nick(&said.nick).as_str())
         .attribute_some("id", said.id.as_deref())
         .attribute("type", "groupchat")
+        .attribute_some("xml:lang", said.lang.as_deref())
         .fragment(&said.content)
         .element(&occupant_id(&occupant.id))
         .finish();

@@ -6,10 +6,10 @@ use conclave_xmpp::{BareJid, Condition, ErrorKind, Nick, NickError, Presence};
 
 use crate::change::{Change, Rename};
 use crate::effect::{Audience, Effect, SeatChange, Shown, What};
-use crate::features::{join, presence};
+use crate::features::{capacity, join, presence};
 use crate::occupant::Occupant;
 use crate::refusal::{By, Refusal};
-use crate::request::Request;
+use crate::request::{Context, Request};
 use crate::role::Role;
 use crate::room::{Open, Outcome, Room};
 use crate::status::Status;
@@ -58,6 +58,7 @@ pub(crate) fn decide(
     from: &Nick,
     to: Nick,
     request: &Request,
+    context: &Context,
 ) -> Result<Outcome, Refusal> {
     let jid = request.session.jid.to_bare();
     check_not_reserved(open, &jid, &to)?;
@@ -65,7 +66,12 @@ pub(crate) fn decide(
     if open.config.enforce_nick && own_reserved(open, &jid).is_some_and(|own| *own != to) {
         return Err(Refusal::not_acceptable("this room wants you to use the nickname that you registered").by(By::Room));
     }
-    Ok(Outcome::Log(Change::Rename(Rename { seat: join::seat(room, stanza, request), from: from.clone(), to })))
+    let splits = open.occupants.get(from).is_some_and(|occupant| occupant.seats.len() > 1);
+    if splits {
+        capacity::check(open, &jid, &to, &context.service)?;
+    }
+    let seat = join::seat(room, stanza, request, context)?;
+    Ok(Outcome::Log(Change::Rename(Rename { seat, from: from.clone(), to })))
 }
 
 /// The nick moves with its last session. If others stay under it, only this session moves; if the new nick is one's own already, they merge.
@@ -101,7 +107,7 @@ fn farewell(room: &BareJid, open: &Open, before: &Occupant, rename: &Rename, mov
         role: before.role,
         ..Shown::leaving(room, open, &only(before, rename))
     };
-    let mut effects = vec![Effect::to_session(&rename.seat.session.jid, What::Presence(Box::new(gone.clone())))];
+    let mut effects = vec![Effect::to_session(&rename.seat.session, What::Presence(Box::new(gone.clone())))];
     if moves {
         effects.extend(presence::to_others(open, gone, Some(before.role)));
     }

@@ -1,5 +1,6 @@
 //! §7.7, what an occupant says of itself, and what each viewer may see of whom (§7.2.2-7.2.4).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use conclave_xmpp::{BareJid, Field, FieldKind, Nick, Presence, ns};
@@ -68,12 +69,12 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
         None => occupant.nick.clone(),
     };
     if nick != occupant.nick {
-        return nickname::decide(room, open, stanza, &occupant.nick, nick, request);
+        return nickname::decide(room, open, stanza, &occupant.nick, nick, request, context);
     }
     if stanza.payloads.iter().any(|payload| payload.is("x", ns::MUC)) {
-        return Ok(join::decide_again(room, open, stanza, &nick, request, context));
+        return join::decide_again(room, open, stanza, &nick, request, context);
     }
-    Ok(Outcome::Log(Change::Presence(join::seat(room, stanza, request))))
+    Ok(Outcome::Log(Change::Presence(join::seat(room, stanza, request, context)?)))
 }
 
 pub(crate) fn apply(room: &mut Room, seat: &Seat) -> Vec<Effect> {
@@ -135,11 +136,12 @@ pub(crate) fn to_others(open: &Open, shown: Shown, former_role: Option<Role>) ->
 
 /// Affiliates who are not in the room, where the room shows them. One without a reserved nick is known by its JID only, which not all may see.
 pub(crate) fn absent_affiliates<'a>(room: &'a BareJid, open: &'a Open) -> impl Iterator<Item = What> + 'a {
-    let present = |jid: &BareJid| open.occupants.values().any(|occupant| occupant.jid == *jid);
     let shown = open.config.presence_broadcast.none;
+    let occupants = open.occupants.values().filter(move |_| shown);
+    let present: BTreeSet<&BareJid> = occupants.map(|occupant| &occupant.jid).collect();
     open.affiliates
         .iter()
-        .filter(move |(jid, affiliate)| shown && affiliate.affiliation > Affiliation::None && !present(jid))
+        .filter(move |(jid, affiliate)| shown && affiliate.affiliation > Affiliation::None && !present.contains(jid))
         .map(|(jid, affiliate)| What::Absent {
             room: room.clone(),
             jid: jid.clone(),

@@ -1,6 +1,6 @@
 //! §7.5, talking to one occupant.
 
-use conclave_xmpp::{Field, FieldKind, Message as MessageStanza, Nick, StanzaName, StanzaWriter};
+use conclave_xmpp::{Field, FieldKind, Message as MessageStanza, Nick, StanzaName, StanzaWriter, ns};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Change, Private};
@@ -65,14 +65,13 @@ pub(crate) fn decide(room: &Room, stanza: &MessageStanza, to: &Nick, request: &R
 /// An answer to a private message that tells its sender what went wrong; passed on and forgotten.
 pub(crate) fn relay_error(room: &Room, stanza: &MessageStanza, to: &Nick, request: &Request) -> Outcome {
     let Some((open, sender)) = room.occupant_of(&request.session) else { return Outcome::Nothing };
-    if !open.occupants.contains_key(to) {
-        return Outcome::Nothing;
-    }
+    let error = stanza.payloads.iter().find(|payload| payload.is("error", ns::CLIENT));
+    let Some(error) = error.filter(|_| open.occupants.contains_key(to)) else { return Outcome::Nothing };
     let error = StanzaWriter::new(StanzaName::Message)
         .attribute("from", room.jid().with_nick(&sender.nick).as_str())
         .attribute_some("id", stanza.head.id.as_deref())
         .attribute("type", "error")
-        .fragment(&cleaned(&stanza.payloads, room.jid()))
+        .element(error)
         .finish();
     Outcome::Send(vec![Effect::Send { to: Audience::Occupant(to.clone()), what: What::Stanza(error) }])
 }

@@ -19,5 +19,5 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request) -> Resul
         }
         (None, None) => return Ok(Outcome::Nothing),
     };
-    Ok(Outcome::Send(vec![Effect::to_session(&request.session.jid, what)]))
+    Ok(Outcome::Send(vec![Effect::to_session(&request.session, what)]))
 }

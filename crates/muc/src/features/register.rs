@@ -5,7 +5,7 @@ use std::sync::Arc;
 use conclave_xmpp::{BareJid, Condition, DataForm, Element, Field, FieldKind, FormError, FormKind, Iq, IqKind, Nick, ns};
 
 use crate::affiliation::{Affiliate, Affiliation};
-use crate::change::Change;
+use crate::change::{Change, Moderation};
 use crate::config::{ConfigField, show_boolean};
 use crate::effect::{Effect, Shown};
 use crate::features::{affiliation_change, nickname, presence};
@@ -36,14 +36,24 @@ pub(crate) fn decide(open: &Open, iq: &Iq, query: &Element, request: &Request) -
         return Ok(answer(request, iq.result(Some(&form(open, &jid)))));
     }
     if query.child("remove", ns::REGISTER).is_some() {
-        return Ok(Outcome::Log(Change::Unregister { jid }));
+        return Ok(Outcome::Log(removal(open, jid)));
     }
-    let nick = submitted_nick(query)?;
+    let Some(nick) = submitted_nick(query)? else { return Ok(answer(request, iq.result(None))) };
     if nickname::own_reserved(open, &jid) == Some(&nick) {
         return Ok(answer(request, iq.result(None)));
     }
     check_available(open, &jid, &nick)?;
-    Ok(Outcome::Log(Change::Register { jid, nick }))
+    let affiliation = open.affiliation(&jid);
+    Ok(Outcome::Log(Change::Register { jid, nick, affiliation }))
+}
+
+/// A member becomes nobody; admins and owners stay what they are and only give the nick back.
+fn removal(open: &Open, jid: BareJid) -> Change {
+    if open.affiliation(&jid) >= Affiliation::Admin {
+        return Change::Unregister { jid };
+    }
+    let item = affiliation_change::resolved(open, jid, Affiliation::None, None, None);
+    Change::Moderate(Moderation { actor: None, items: vec![item] })
 }
 
 fn form(open: &Open, jid: &BareJid) -> Element {
@@ -60,13 +70,17 @@ fn form(open: &Open, jid: &BareJid) -> Element {
     }
 }
 
-fn submitted_nick(query: &Element) -> Result<Nick, Refusal> {
+/// The nick that is asked for; nothing if the form is cancelled.
+fn submitted_nick(query: &Element) -> Result<Option<Nick>, Refusal> {
     let x = query.child("x", ns::DATA).ok_or_else(|| Refusal::bad_request("§7.10: the form is missing"))?;
     let form = DataForm::submitted(x, ns::MUC_REGISTER)?;
+    if form.kind == FormKind::Cancel {
+        return Ok(None);
+    }
     let field = form.get(NICK_VAR).ok_or_else(|| FormError::new(NICK_VAR, "is required"))?;
     match field.value()? {
         "" => Err(FormError::new(NICK_VAR, "is required").into()),
-        nick => Nick::parse(nick).map_err(nickname::refusal),
+        nick => Nick::parse(nick).map(Some).map_err(nickname::refusal),
     }
 }
 
@@ -80,35 +94,27 @@ fn check_available(open: &Open, jid: &BareJid, nick: &Nick) -> Result<(), Refusa
     Ok(())
 }
 
-pub(crate) fn apply(room: &mut Room, jid: &BareJid, nick: &Nick) -> Vec<Effect> {
+pub(crate) fn apply(room: &mut Room, jid: &BareJid, nick: &Nick, affiliation: Affiliation) -> Vec<Effect> {
     let address = room.jid().clone();
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
-    let affiliation = open.affiliation(jid).max(Affiliation::Member);
     let reason = open.affiliates.get(jid).and_then(|affiliate| affiliate.reason.clone());
     set_affiliate(open, jid, Affiliate { affiliation, nick: Some(nick.clone()), reason });
     let occupants = open.occupants_of(jid);
     occupants.iter().flat_map(|occupant| presence::announce(open, Shown::of(&address, open, occupant), occupant.role)).collect()
 }
 
-/// A member becomes nobody; admins and owners stay what they are and only give the nick back.
 pub(crate) fn apply_removal(room: &mut Room, jid: &BareJid) -> Vec<Effect> {
-    let address = room.jid().clone();
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
-    match open.affiliates.get(jid).cloned() {
-        Some(affiliate) if affiliate.affiliation >= Affiliation::Admin => {
-            set_affiliate(open, jid, Affiliate { nick: None, ..Affiliate::clone(&affiliate) });
-            Vec::new()
-        }
-        _ => {
-            let none = Affiliate { affiliation: Affiliation::None, nick: None, reason: None };
-            affiliation_change::set(&address, open, jid, none, None)
-        }
+    if let Some(affiliate) = open.affiliates.get(jid).cloned() {
+        set_affiliate(open, jid, Affiliate { nick: None, ..Affiliate::clone(&affiliate) });
     }
+    Vec::new()
 }
 
 /// Files an affiliate and keeps the reserved nicks in step; `None` files nobody.
 pub(crate) fn set_affiliate(open: &mut Open, jid: &BareJid, affiliate: Affiliate) {
-    if let Some(nick) = open.affiliates.get(jid).and_then(|former| former.nick.clone()) {
+    let former = open.affiliates.get(jid).and_then(|former| former.nick.clone());
+    if let Some(nick) = former.filter(|nick| open.reserved.get(nick) == Some(jid)) {
         open.reserved.remove_mut(&nick);
     }
     if affiliate.affiliation == Affiliation::None {

@@ -5,18 +5,24 @@ use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, StanzaName, StanzaWri
 use crate::effect::Effect;
 use crate::occupant::Occupant;
 use crate::refusal::Refusal;
-use crate::request::Request;
+use crate::request::{Context, Request};
 use crate::room::{Open, Outcome, Room, answer, keyed_hash};
 
 /// Digits of the mark that leads an answer back to the session that asked.
 const MARK_DIGITS: usize = 16;
 
-pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request) -> Result<Outcome, Refusal> {
+pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
+    let is_ping = iq.payload().is_some_and(|payload| payload.is("ping", ns::PING));
+    if is_ping && room.occupant_of(&request.session).is_none() {
+        // XEP-0410 §3.2: of all errors this one says that the client is not joined; item-not-found would say that it is, under another nick.
+        return Err(Refusal::not_an_occupant());
+    }
+    room.check_visible_to(&request.session, context)?;
     let (open, sender) = room.must_be_occupant(&request.session)?;
     if !iq.is_request() {
         return Ok(lead_back(room, open, sender, iq, nick));
     }
-    if sender.nick == *nick && iq.payload().is_some_and(|payload| payload.is("ping", ns::PING)) {
+    if sender.nick == *nick && is_ping {
         return Ok(answer(request, iq.result(None)));
     }
     let target = open.occupants.get(nick).ok_or_else(|| Refusal::item_not_found("nobody of that nickname is in the room"))?;
@@ -26,7 +32,7 @@ pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request) -> Re
     }
     let Some(seat) = target.seats.last() else { return Ok(Outcome::Nothing) };
     let id = format!("{}{}", mark(open, &request.session.jid, nick), iq.head.id.as_deref().unwrap_or_default());
-    Ok(Outcome::Send(vec![Effect::answer(&seat.session.jid, relayed(room, sender, iq, &id))]))
+    Ok(Outcome::Send(vec![Effect::answer(&seat.session, relayed(room, sender, iq, &id))]))
 }
 
 /// An answer goes to the one session of the asker whose mark its id bears; any other is dropped.
@@ -35,9 +41,9 @@ fn lead_back(room: &Room, open: &Open, sender: &Occupant, iq: &Iq, asker: &Nick)
         return Outcome::Nothing;
     };
     let asker = open.occupants.get(asker);
-    let session = asker.and_then(|asker| asker.jids().find(|jid| mark(open, jid, &sender.nick) == marked));
-    match session {
-        Some(session) => Outcome::Send(vec![Effect::answer(session, relayed(room, sender, iq, id))]),
+    let seat = asker.and_then(|asker| asker.seats.iter().find(|seat| mark(open, &seat.session.jid, &sender.nick) == marked));
+    match seat {
+        Some(seat) => Outcome::Send(vec![Effect::answer(&seat.session, relayed(room, sender, iq, id))]),
         None => Outcome::Nothing,
     }
 }

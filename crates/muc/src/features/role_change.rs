@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{BareJid, Element, FullJid, Nick, ns};
+use conclave_xmpp::{BareJid, Element, Nick, ns};
 
 use crate::affiliation::Affiliation;
-use crate::change::Item;
+use crate::change::{Actor, Item};
 use crate::effect::{Effect, SeatChange, Shown};
-use crate::features::admin::{self, Actor};
+use crate::features::admin::{self, Asker};
 use crate::features::{join, leave, presence};
 use crate::occupant::Occupant;
 use crate::refusal::Refusal;
@@ -15,35 +15,35 @@ use crate::role::Role;
 use crate::room::Open;
 use crate::status::Status;
 
-pub(crate) fn decide(open: &Open, actor: &Actor, item: &Element, role: Role) -> Result<Item, Refusal> {
+pub(crate) fn decide(open: &Open, asker: &Asker, item: &Element, role: Role) -> Result<Item, Refusal> {
     let nick = admin::nick(item)?.ok_or_else(|| Refusal::bad_request("§8: roles are given to nicknames"))?;
-    if actor.role() != Role::Moderator {
+    if asker.role() != Role::Moderator {
         return Err(Refusal::forbidden("§8: only moderators may change roles"));
     }
     let target =
         open.occupants.get(&nick).ok_or_else(|| Refusal::item_not_found("§8: nobody of that nickname is in the room"))?;
-    check_rank(open, actor, target, role)?;
+    check_rank(open, asker, target, role)?;
     Ok(Item::Role { nick, role, reason: admin::reason(item)? })
 }
 
-fn check_rank(open: &Open, actor: &Actor, target: &Occupant, role: Role) -> Result<(), Refusal> {
+fn check_rank(open: &Open, asker: &Asker, target: &Occupant, role: Role) -> Result<(), Refusal> {
     let rank = open.affiliation(&target.jid);
-    if rank > actor.affiliation {
+    if rank > asker.affiliation {
         return Err(Refusal::not_allowed("§8.2: nobody may be moderated by somebody of a lower affiliation"));
     }
     if rank >= Affiliation::Admin && role != Role::None && role != Role::Moderator {
         return Err(Refusal::not_allowed("§9.7: admins and owners are moderators"));
     }
     let gives_or_takes = (target.role == Role::Moderator) != (role == Role::Moderator);
-    if gives_or_takes && actor.affiliation < Affiliation::Admin {
+    if gives_or_takes && asker.affiliation < Affiliation::Admin {
         return Err(Refusal::not_allowed("§9.6: only admins and owners make and unmake moderators"));
     }
     Ok(())
 }
 
 /// Moderators see who has which role.
-pub(crate) fn list(open: &Open, actor: &Actor, role: Role) -> Result<Vec<Element>, Refusal> {
-    if actor.role() != Role::Moderator && actor.affiliation < Affiliation::Admin {
+pub(crate) fn list(open: &Open, asker: &Asker, role: Role) -> Result<Vec<Element>, Refusal> {
+    if asker.role() != Role::Moderator && asker.affiliation < Affiliation::Admin {
         return Err(Refusal::forbidden("§8.5: only moderators may read lists of roles"));
     }
     let item = |occupant: &Arc<Occupant>| {
@@ -63,10 +63,10 @@ pub(crate) fn apply(
     nick: &Nick,
     role: Role,
     reason: &Option<String>,
-    actor: &(Option<Nick>, FullJid),
+    actor: Option<&Actor>,
 ) -> Vec<Effect> {
     let Some(occupant) = open.occupants.get(nick).cloned() else { return Vec::new() };
-    let (actor, reason) = (Some(actor.clone()), reason.clone());
+    let (actor, reason) = (actor.cloned(), reason.clone());
     if role == Role::None {
         let codes = vec![Status::Kicked];
         return leave::depart(open, Shown { codes, actor, reason, ..Shown::leaving(room, open, &occupant) });
@@ -93,7 +93,7 @@ pub(crate) fn moderator_view(room: &BareJid, open: &Open, occupant: &Occupant, f
     }
     let mut effects = vec![Effect::Seat(SeatChange::Moderator(occupant.nick.clone(), moderator))];
     if !open.config.non_anonymous {
-        effects.extend(occupant.jids().flat_map(|jid| join::occupant_list(room, open, &occupant.nick, jid)));
+        effects.extend(occupant.seats.iter().flat_map(|seat| join::occupant_list(room, open, &occupant.nick, &seat.session)));
     }
     effects
 }

@@ -28,13 +28,13 @@ pub(crate) fn is_subject(stanza: &MessageStanza) -> bool {
     has("subject") && !has("body") && !has("thread")
 }
 
-pub(crate) fn decide(room: &Room, open: &Open, occupant: &Occupant, stanza: &MessageStanza) -> Result<Outcome, Refusal> {
+pub(crate) fn decide(open: &Open, occupant: &Occupant, stanza: &MessageStanza, said: Said) -> Result<Outcome, Refusal> {
     match occupant.role {
         Role::Moderator => {}
         Role::Participant if open.config.change_subject => {}
         _ => return Err(Refusal::forbidden("§8.1: you may not change the subject of this room")),
     }
-    let said = Said { historic: false, ..message::said(room, occupant, stanza) };
+    let said = Said { historic: false, ..said };
     let text = stanza.payloads.iter().find(|payload| payload.is("subject", ns::CLIENT)).map(|subject| subject.text());
     Ok(Outcome::Log(Change::Subject { said, text: text.unwrap_or_default() }))
 }

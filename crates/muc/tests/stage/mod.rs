@@ -63,6 +63,8 @@ impl Stage {
             match stanza {
                 "GONE" => self.ask(who, Asked::Gone { presence: Vec::new() }),
                 "BOUND ANEW" => *self.ids.entry(who.to_owned()).or_insert(1) += 1,
+                // What follows comes from the session that was bound before.
+                "FORMER" => *self.ids.entry(who.to_owned()).or_insert(1) -= 1,
                 stanza => self.ask(who, Asked::Stanza(parse(stanza))),
             }
         }
@@ -104,7 +106,9 @@ impl Stage {
                 Effect::Send { to, what } => {
                     let mut receivers = Vec::new();
                     match to {
-                        Audience::Session(jid) if self.seats.get(jid).is_none() => receivers.push((jid.clone(), View::Plain)),
+                        Audience::Session(session) if self.seats.get(session).is_none() => {
+                            receivers.push((session.jid.clone(), View::Plain));
+                        }
                         to => self.seats.each(to, what.shown_nick(), |jid, view| receivers.push((jid.clone(), view))),
                     }
                     for (jid, view) in receivers {
