@@ -11,6 +11,7 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::role::Role;
 use crate::room::{Open, Outcome, Room, answer};
+use crate::status::Status;
 
 /// Items of one set, at most: a set is one entry of the log.
 const ITEMS_MAX: usize = 200;
@@ -121,7 +122,7 @@ pub(crate) fn apply(room: &mut Room, moderation: &Moderation) -> Vec<Effect> {
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
     let actor = moderation.actor.as_ref();
     let apply_item = |item: &Item| match item {
-        Item::Role { nick, role, reason } => role_change::apply(&jid, open, nick, *role, reason, actor),
+        Item::Role { nick, role, reason } => role_change::apply(&jid, open, (nick, *role, Status::Kicked), reason, actor),
         Item::Affiliation { .. } => affiliation_change::apply(&jid, open, item, actor),
     };
     moderation.items.iter().flat_map(apply_item).collect()

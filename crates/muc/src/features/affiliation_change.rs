@@ -9,7 +9,7 @@ use crate::change::{Actor, Item};
 use crate::effect::{Audience, Effect, Shown, What};
 use crate::features::admin::{self, Asker};
 use crate::features::register::set_affiliate;
-use crate::features::{leave, nickname, presence, role_change};
+use crate::features::{leave, nickname, role_change};
 use crate::occupant::Occupant;
 use crate::refusal::Refusal;
 use crate::role::Role;
@@ -138,8 +138,10 @@ pub(crate) fn apply(room: &BareJid, open: &mut Open, item: &Item, actor: Option<
     if roles.is_empty() {
         effects.push(notice(room, open, jid, *affiliation, reason.clone()));
     }
+    // §9.1 and §9.4 tell the two reasons to leave apart.
+    let removed = if *affiliation == Affiliation::Outcast { Status::Banned } else { Status::AffiliationLost };
     for (nick, role) in roles {
-        effects.extend(set_role(room, open, nick, *role, reason, actor));
+        effects.extend(role_change::apply(room, open, (nick, *role, removed), reason, actor));
     }
     effects
 }
@@ -149,28 +151,6 @@ fn evict(room: &BareJid, open: &mut Open, nick: &Nick) -> Vec<Effect> {
     let Some(bearer) = open.occupants.get(nick).cloned() else { return Vec::new() };
     let reason = Some("This nickname is reserved".to_owned());
     leave::depart(open, Shown { codes: vec![Status::Kicked], reason, ..Shown::leaving(room, open, &bearer) })
-}
-
-fn set_role(
-    room: &BareJid,
-    open: &mut Open,
-    nick: &Nick,
-    role: Role,
-    reason: &Option<String>,
-    actor: Option<&Actor>,
-) -> Vec<Effect> {
-    let Some(occupant) = open.occupants.get(nick).cloned() else { return Vec::new() };
-    let (actor, reason) = (actor.cloned(), reason.clone());
-    if role == Role::None {
-        let banned = open.affiliation(&occupant.jid) == Affiliation::Outcast;
-        let code = if banned { Status::Banned } else { Status::AffiliationLost };
-        return leave::depart(open, Shown { codes: vec![code], actor, reason, ..Shown::leaving(room, open, &occupant) });
-    }
-    let changed = role_change::with_role(open, &occupant, role);
-    let shown = Shown { actor, reason, ..Shown::of(room, open, &changed) };
-    let mut effects = presence::announce(open, shown, occupant.role);
-    effects.extend(role_change::moderator_view(room, open, &changed, occupant.role));
-    effects
 }
 
 fn notice(room: &BareJid, open: &Open, jid: &BareJid, affiliation: Affiliation, reason: Option<String>) -> Effect {

@@ -57,36 +57,34 @@ pub(crate) fn list(open: &Open, asker: &Asker, role: Role) -> Result<Vec<Element
     Ok(open.occupants.values().filter(|occupant| occupant.role == role).map(item).collect())
 }
 
+/// An occupant gets a role, or is removed with the status that says why.
 pub(crate) fn apply(
     room: &BareJid,
     open: &mut Open,
-    nick: &Nick,
-    role: Role,
+    (nick, role, removed): (&Nick, Role, Status),
     reason: &Option<String>,
     actor: Option<&Actor>,
 ) -> Vec<Effect> {
     let Some(occupant) = open.occupants.get(nick).cloned() else { return Vec::new() };
     let (actor, reason) = (actor.cloned(), reason.clone());
     if role == Role::None {
-        let codes = vec![Status::Kicked];
-        return leave::depart(open, Shown { codes, actor, reason, ..Shown::leaving(room, open, &occupant) });
+        return leave::depart(open, Shown { codes: vec![removed], actor, reason, ..Shown::leaving(room, open, &occupant) });
     }
     let changed = with_role(open, &occupant, role);
-    let shown = Shown { actor, reason, ..Shown::of(room, open, &changed) };
-    let mut effects = presence::announce(open, shown, occupant.role);
+    let mut effects = presence::announce(open, Shown { actor, reason, ..Shown::of(room, open, &changed) }, occupant.role);
     effects.extend(moderator_view(room, open, &changed, occupant.role));
     effects
 }
 
 /// The occupant with another role, in its place.
-pub(crate) fn with_role(open: &mut Open, occupant: &Occupant, role: Role) -> Arc<Occupant> {
+fn with_role(open: &mut Open, occupant: &Occupant, role: Role) -> Arc<Occupant> {
     let changed = Arc::new(Occupant { role, ..occupant.clone() });
     open.occupants.insert_mut(changed.nick.clone(), changed.clone());
     changed
 }
 
 /// Who becomes a moderator sees real JIDs from here on, who ceases to be one no longer; either way the others are shown to it anew.
-pub(crate) fn moderator_view(room: &BareJid, open: &Open, occupant: &Occupant, former: Role) -> Vec<Effect> {
+fn moderator_view(room: &BareJid, open: &Open, occupant: &Occupant, former: Role) -> Vec<Effect> {
     let moderator = occupant.role == Role::Moderator;
     if moderator == (former == Role::Moderator) {
         return Vec::new();

@@ -1,5 +1,7 @@
 //! A stage for one room: lines of `name: stanza` in, lines of `name < stanza` out, in the order of sending.
 
+#![allow(dead_code, missing_docs, clippy::unwrap_used)] // each test file uses a part of it
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -158,4 +160,34 @@ fn parse(stanza: &str) -> Stanza {
             None => panic!("incomplete: {stanza}"),
         }
     }
+}
+
+/// What makes a presence a join.
+pub const JOIN: &str = "<x xmlns='http://jabber.org/protocol/muc'/>";
+
+pub fn join(who: &str, nick: &str) -> String {
+    format!("{who}: <presence to='r@c/{nick}'>{JOIN}</presence>\n")
+}
+
+pub fn configure(fields: &[(&str, &str)]) -> String {
+    let field = |(var, value): &(&str, &str)| format!("<field var='{var}'><value>{value}</value></field>");
+    let fields: String = fields.iter().map(field).collect();
+    format!(
+        "owner: <iq id='c' type='set' to='r@c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>{fields}</x></query></iq>\n"
+    )
+}
+
+pub fn admin(who: &str, items: &str) -> String {
+    format!("{who}: <iq id='a' type='set' to='r@c'><query xmlns='http://jabber.org/protocol/muc#admin'>{items}</query></iq>\n")
+}
+
+pub fn list(who: &str, item: &str) -> String {
+    format!("{who}: <iq id='l' type='get' to='r@c'><query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query></iq>\n")
+}
+
+/// Plays a script and compares everything that was sent.
+#[track_caller]
+pub fn check(stage: &mut Stage, script: &str, expected: &expect_test::Expect) {
+    expected.assert_eq(&stage.play(script));
 }
