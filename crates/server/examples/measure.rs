@@ -1,7 +1,8 @@
 //! Measures a running node from outside: memory per idle session, and processor time per delivery in a room.
 //!
 //! ```text
-//! cargo run --release --bin conclave -- dev --dir /tmp/measured
+//! CONCLAVE_SESSIONS_PER_ACCOUNT_MAX=10000 CONCLAVE_CONNECTIONS_PER_ADDRESS_MAX=0 \
+//!     cargo run --release --bin conclave -- dev --dir /tmp/measured
 //! cargo run --release -p conclave-server --example measure -- /tmp/measured/nodes.json
 //! ```
 //!
