@@ -49,7 +49,7 @@ pub struct Settings {
     pub certificate: Option<CertificateFiles>,
     /// Whether clients may log in without TLS.
     pub plain_without_tls: PlainWithoutTls,
-    /// The accounts that run the service: they are owners of every room.
+    /// The accounts that run the service: they may create rooms where others may not.
     pub admins: Vec<BareJid>,
     /// Who may create rooms.
     pub room_creation: RoomCreation,

@@ -81,7 +81,7 @@ pub(super) const KEYS: &[Key] = &[
                 Ok(())
             },
         },
-        "Accounts that are owners of every room",
+        "Accounts that run the service: they may create rooms where others may not",
     ),
     key(
         "room_creation",
