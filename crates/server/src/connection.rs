@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::hub::Hub;
-use crate::io::Io;
+use crate::io::{Io, exporter};
 use crate::outbound::Inflow;
 use crate::pace::{Meter, Pace};
 use crate::router::Router;
@@ -77,7 +77,7 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let (io, binding) = match &terms.tls {
         Some(acceptor) if terms.direct_tls => {
-            let (io, binding) = accept_tls(tcp, acceptor, deadline).await?;
+            let (io, binding) = accept_tls(tcp, acceptor, deadline, &terms.shutdown).await?;
             (io, Some(ChannelBinding::from_exporter(binding)))
         }
         _ => (Io::Plain(tcp), None),
@@ -93,10 +93,18 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
     }
 }
 
-async fn accept_tls(tcp: TcpStream, acceptor: &TlsAcceptor, deadline: Instant) -> io::Result<(Io, Option<Vec<u8>>)> {
-    let accepted = tokio::time::timeout_at(deadline, acceptor.accept(tcp)).await;
-    let tls = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let binding = crate::io::exporter(tls.get_ref().1);
+async fn accept_tls(
+    tcp: TcpStream,
+    acceptor: &TlsAcceptor,
+    deadline: Instant,
+    shutdown: &CancellationToken,
+) -> io::Result<(Io, Option<Vec<u8>>)> {
+    let tls = tokio::select! {
+        accepted = acceptor.accept(tcp) => accepted?,
+        () = sleep_until(deadline) => return Err(io::ErrorKind::TimedOut.into()),
+        () = shutdown.cancelled() => return Err(io::ErrorKind::ConnectionAborted.into()),
+    };
+    let binding = exporter(tls.get_ref().1);
     Ok((Io::Tls(Box::new(tls)), binding))
 }
 
@@ -250,7 +258,7 @@ impl Connection {
             return Err(io::ErrorKind::Unsupported.into());
         };
         let deadline = self.deadline.unwrap_or_else(|| Instant::now() + self.terms.unauthenticated_max);
-        let (io, binding) = accept_tls(tcp, &acceptor, deadline).await?;
+        let (io, binding) = accept_tls(tcp, &acceptor, deadline, &self.terms.shutdown).await?;
         let mut connection = Connection { io, ..self };
         connection.answer(|stream, out| stream.tls_established(binding, out));
         Ok(connection)

@@ -44,7 +44,10 @@ pub(crate) fn check_size(content: &Fragment, context: &Context) -> Result<(), Re
 pub(crate) fn refuse_to_room(room: &Room, session: &Session) -> Refusal {
     match room.must_be_occupant(session) {
         Err(refusal) => refusal,
-        Ok(_) => Refusal::new(Condition::FeatureNotImplemented, "a room takes groupchat messages only"),
+        Ok(_) => Refusal::new(
+            Condition::FeatureNotImplemented,
+            "invitations and requests for voice are not served yet; all else goes to a room as groupchat",
+        ),
     }
 }
 

@@ -100,7 +100,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Ending `dev` ends its node; the test has nothing left to say if that fails.
-        let _ = self.dev.kill();
+        let dev = rustix::process::Pid::from_child(&self.dev);
+        let _ = rustix::process::kill_process(dev, rustix::process::Signal::TERM);
         let _ = self.dev.wait();
     }
 }
