@@ -8,6 +8,7 @@ pub mod accounts_codec;
 pub mod codec;
 pub mod edge;
 pub mod frame;
+pub mod questions;
 pub mod result_set;
 pub mod room_pace;
 pub mod service;

@@ -10,6 +10,7 @@ use conclave_xmpp::{BareJid, Element, FullJid, Stanza, StanzaError, Timestamp};
 
 use crate::codec::{self, Logged, Undecodable};
 use crate::frame::Frame;
+use crate::questions::Questions;
 use crate::room_pace::RoomPace;
 
 /// What the shard wants done, in this order.
@@ -35,6 +36,7 @@ pub struct Shard {
     /// Frames that wait until so many proposals are committed.
     waiting: VecDeque<(u64, Frame)>,
     pace: RoomPace,
+    questions: Questions,
     /// Of the newest entry: the time of a shard never goes back, whatever a clock does.
     time: Timestamp,
 }
@@ -92,6 +94,15 @@ impl Shard {
                 }
             }
             Ok(Outcome::Send(effects)) => self.answer(room, effects, out),
+            Ok(Outcome::Ask(iq)) => {
+                let asked = Effect::answer(&iq.asked, iq.stanza.clone());
+                let given_up = self.questions.ask(room, *iq);
+                self.answer(room, std::iter::once(asked).chain(given_up).collect(), out);
+            }
+            Ok(Outcome::Answered { asked, id, effects }) => {
+                self.questions.answered(room, &asked, &id);
+                self.answer(room, effects, out);
+            }
             Ok(Outcome::Nothing) => {}
             Err(refusal) => self.refuse(room, request, &refusal.to_error(room), out),
         }
@@ -111,10 +122,12 @@ impl Shard {
         let jid = logged.room.clone();
         self.time = self.time.max(logged.time);
         let room = self.rooms.entry(jid.clone()).or_insert_with(|| Room::absent(jid.clone()));
-        let effects = room.apply(&logged.at(index));
+        let mut effects = room.apply(&logged.at(index));
         if room.is_absent() {
             self.rooms.remove(&jid);
         }
+        let unanswered = self.unanswered(&jid, &effects);
+        effects.extend(unanswered);
         self.committed += 1;
         self.land(&jid);
         out.push(Output::Deliver(Frame { room: jid, index: Some(index), effects }));
@@ -141,6 +154,15 @@ impl Shard {
         // Which index it will get is not known yet; nothing that is decided from this copy depends on it.
         let effects = ahead.room.apply(&logged.at(0));
         self.note_seats(jid, &effects);
+    }
+
+    /// Whoever leaves answers no more.
+    fn unanswered(&mut self, room: &BareJid, effects: &[Effect]) -> Vec<Effect> {
+        let left = effects.iter().filter_map(|effect| match effect {
+            Effect::Seat(SeatChange::Left(session)) => Some(session),
+            Effect::Seat(_) | Effect::Send { .. } => None,
+        });
+        left.flat_map(|session| self.questions.left(room, session)).collect()
     }
 
     fn note_seats(&mut self, room: &BareJid, effects: &[Effect]) {

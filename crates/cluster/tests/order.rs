@@ -66,6 +66,31 @@ impl Bench {
 }
 
 #[test]
+fn a_question_is_answered_even_if_the_one_who_was_asked_leaves() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.commit();
+    bench.ask("ann", open());
+    bench.commit();
+    bench.ask("bob", join("Bob"));
+    bench.commit();
+    let query = Element::new("query", ns::VERSION);
+    let version = Element::new("iq", ns::CLIENT).with("to", "r@c/Bob").with("type", "get").with("id", "v").with_child(query);
+    assert_eq!(bench.ask("ann", version).len(), 1);
+    let mut out = Vec::new();
+    bench.shard.leave_all(&departure(session("bob"), 2, Vec::new()), &bench.context.clone(), &mut out);
+    bench.sort(out);
+    let left = bench.commit();
+    assert!(left.last().unwrap().contains(" id='v' type='error'"), "{left:?}");
+}
+
+fn open() -> Element {
+    let x = Element::new("x", ns::DATA).with("type", "submit");
+    let query = Element::new("query", ns::MUC_OWNER).with_child(x);
+    Element::new("iq", ns::CLIENT).with("to", "r@c").with("type", "set").with("id", "o").with_child(query)
+}
+
+#[test]
 fn the_time_of_a_shard_never_goes_back() {
     let mut bench = Bench::new();
     bench.ask("ann", join("Ann"));

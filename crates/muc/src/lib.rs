@@ -24,6 +24,7 @@ pub use affiliation::{Affiliate, Affiliation};
 pub use change::{Actor, Change, Entry, Origin};
 pub use config::RoomConfig;
 pub use effect::{Audience, Effect, SeatChange, View, What};
+pub use features::relay::RelayedIq;
 pub use occupant::{Attachment, Occupant, Seat, Session};
 pub use refusal::Refusal;
 pub use request::{Asked, Context, Request, Service};

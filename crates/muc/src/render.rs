@@ -1,7 +1,7 @@
 //! Effects as stanzas, once per view.
 
 use conclave_xmpp::delay::delay;
-use conclave_xmpp::{BareJid, Element, Encoded, Fragment, FullJid, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{BareJid, Element, Encoded, Fragment, FullJid, Jid, Message as MessageStanza, StanzaName, StanzaWriter, ns};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Destruction, Private};
@@ -159,22 +159,30 @@ fn destroy_element(end: &Destruction) -> Element {
         .with_children(end.reason.as_deref().map(reason_element))
 }
 
-/// What a session may say of itself or of anything, without what only a room says.
-pub(crate) fn cleaned<'a>(payloads: &'a [Element], room: &'a BareJid) -> Fragment {
-    Fragment::of(payloads.iter().filter(|payload| !is_the_rooms_word(payload, room)))
+/// What a session says of itself, without what only a room says.
+pub(crate) fn cleaned(payloads: &[Element]) -> Fragment {
+    Fragment::of(payloads.iter().filter(|payload| !is_the_rooms_word(payload) && !is_stanza_id(payload)))
 }
 
-/// Forged room elements: status and items, ids, stamps in the room's name, and the wrappers by which servers speak to clients.
-fn is_the_rooms_word(payload: &Element, room: &BareJid) -> bool {
+/// What a session says to a room or through it. Ids that others gave stay (XEP-0359 §4), those in the room's name go.
+pub(crate) fn cleaned_message(stanza: &MessageStanza) -> Fragment {
+    let room = stanza.head.to.as_ref().map(Jid::to_bare);
+    let forged = |payload: &Element| {
+        let by = payload.attribute("by").and_then(|by| Jid::parse(by.trim()).ok()).map(|by| by.to_bare());
+        is_stanza_id(payload) && (by.is_none() || by == room)
+    };
+    Fragment::of(stanza.payloads.iter().filter(|payload| !is_the_rooms_word(payload) && !forged(payload)))
+}
+
+fn is_stanza_id(payload: &Element) -> bool {
+    payload.is("stanza-id", ns::STANZA_ID)
+}
+
+/// What rooms, archives and servers say: statuses and items, stamps, copies. Nobody here can vouch for what a client says in their place.
+fn is_the_rooms_word(payload: &Element) -> bool {
     match payload.namespace() {
-        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS | ns::ADDRESS | ns::MAM | ns::CARBONS | ns::DELAY | ns::DELAY_OLD => {
-            true
-        }
-        ns::STANZA_ID => payload.name() == "stanza-id" && payload.attribute("by").is_none_or(|by| is_room_or_occupant(by, room)),
-        _ => false,
+        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS | ns::ADDRESS | ns::DELAY | ns::DELAY_OLD => true,
+        ns::CLIENT => payload.name() == "error",
+        namespace => namespace.starts_with("urn:xmpp:mam:") || namespace.starts_with("urn:xmpp:carbons:"),
     }
-}
-
-fn is_room_or_occupant(by: &str, room: &BareJid) -> bool {
-    conclave_xmpp::Jid::parse(by).is_ok_and(|by| by.to_bare() == *room)
 }

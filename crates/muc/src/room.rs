@@ -11,6 +11,7 @@ use crate::affiliation::{Affiliate, Affiliation, covers};
 use crate::change::{Change, Entry};
 use crate::config::RoomConfig;
 use crate::effect::{Effect, Message, What};
+use crate::features::relay::RelayedIq;
 use crate::features::*;
 use crate::occupant::{Occupant, Session};
 use crate::refusal::Refusal;
@@ -36,6 +37,8 @@ pub(crate) struct Open {
     pub sessions: RedBlackTreeMapSync<FullJid, Nick>,
     pub subject: Option<Subject>,
     pub history: QueueSync<Arc<Message>>,
+    /// Bytes of what is said in it.
+    pub history_bytes: usize,
     /// Since when it waits for its creator to configure it (§10.1.1).
     pub locked: Option<Timestamp>,
     pub occupant_key: [u8; 32],
@@ -57,6 +60,17 @@ pub enum Outcome {
     Log(Change),
     /// Answers and stanzas that change nothing; they take their place behind everything proposed before them.
     Send(Vec<Effect>),
+    /// A session asks another; nothing is logged.
+    Ask(Box<RelayedIq>),
+    /// A session answers what another has asked.
+    Answered {
+        /// Who answers.
+        asked: Session,
+        /// The id of the question, as it was asked.
+        id: String,
+        /// The answer on its way.
+        effects: Vec<Effect>,
+    },
     /// Nothing at all.
     Nothing,
 }

@@ -19,6 +19,7 @@ fn the_configuration_is_checked_field_by_field() {
         ("muc#roomconfig_passwordprotectedroom", "1"),
         ("muc#roomconfig_enablelogging", "1"),
         ("muc#roomconfig_colour", "blue"),
+        ("muc#roomconfig_roomname", "two&#xA;lines"),
     ] {
         let sent = stage.play(&configure(&[(var, value)]));
         assert!(sent.contains("type='error'"), "{var}: {sent}");

@@ -132,6 +132,10 @@ fn occupants_ask_each_other_through_the_room() {
     let answered = stage.play(&format!("owner: <iq id='{id}' type='result' to='r@c/Ann'/>"));
     assert_eq!(answered, "ann < <iq from='r@c/Owner' id='q' type='result'/>\n");
     assert_eq!(stage.play("owner: <iq id='0123456789abcdefq' type='result' to='r@c/Ann'/>"), "", "nobody asked that");
+    stage.play("ann: <presence to='r@c/Anna'/>\nowner: <presence to='r@c/Boss'/>");
+    let answered = stage.play(&format!("owner: <iq id='{id}' type='result' to='r@c/Ann'/>"));
+    assert_eq!(answered, "ann < <iq from='r@c/Boss' id='q' type='result'/>\n", "whatever they are called by now");
+    stage.play("owner: <presence to='r@c/Owner'/>\nann: <presence to='r@c/Ann'/>");
     check(
         &mut stage,
         "ann: <iq id='s' type='get' to='r@c/Ann'><ping xmlns='urn:xmpp:ping'/></iq>
@@ -194,4 +198,16 @@ fn stamps_and_hats_are_the_rooms_to_give() {
          owner: <presence to='r@c/Owner'>{forged}</presence>"
     ));
     assert!(!sent.contains("2001") && !sent.contains("hats"), "{sent}");
+}
+
+#[test]
+fn history_has_a_bound_in_bytes() {
+    let mut stage = Stage::opened();
+    stage.service.groupchat_bytes_max = 65_536;
+    stage.play(&configure(&[("muc#roomconfig_historylength", "50"), ("muc#roomconfig_defaulthistorymessages", "50")]));
+    let long = "x".repeat(60_000);
+    for _ in 0..20 {
+        stage.play(&format!("owner: <message type='groupchat' to='r@c'><body>{long}</body></message>"));
+    }
+    assert_eq!(stage.play(&join("ann", "Ann")).matches("<body>").count(), 8);
 }

@@ -56,8 +56,12 @@ pub fn deliver(sessions: &SessionTable, sender: &Bound, to: &Jid, stanza: &Stanz
             _ => stanza.error_reply(&StanzaError::new(Condition::ServiceUnavailable)),
         };
     }
+    if receivers.iter().all(|receiver| receiver.outbound().is_crowded()) {
+        // Nobody may end somebody else's session by sending it more than it can read.
+        return stanza.error_reply(&StanzaError::wait("the receiver is behind with reading; try again later"));
+    }
     let bytes = Bytes::from(stanza.relayed(&sender.session.jid).for_receiver(to.as_str()));
-    for receiver in receivers {
+    for receiver in receivers.iter().filter(|receiver| !receiver.outbound().is_crowded()) {
         receiver.push(Outgoing::Whole(bytes.clone()));
     }
     None
@@ -67,10 +71,9 @@ pub fn deliver(sessions: &SessionTable, sender: &Bound, to: &Jid, stanza: &Stanz
 fn without_servers_words(stanza: &Stanza) -> Stanza {
     let mut stanza = stanza.clone();
     if let Stanza::Message(message) = &mut stanza {
-        message.payloads.retain(|payload| match payload.namespace() {
-            ns::CARBONS => payload.name() == "private",
-            ns::MAM => false,
-            _ => true,
+        message.payloads.retain(|payload| {
+            let (name, namespace) = (payload.name(), payload.namespace());
+            !(namespace.starts_with("urn:xmpp:mam:") || (namespace.starts_with("urn:xmpp:carbons:") && name != "private"))
         });
     }
     stanza

@@ -15,6 +15,7 @@ use conclave_xmpp::sasl::{ChannelBinding, Credentials};
 use conclave_xmpp::stream::{Action, Stream, StreamSettings};
 use conclave_xmpp::stream_error::{StreamCondition, StreamError};
 use conclave_xmpp::{BareJid, Condition, StanzaError};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::block_in_place;
@@ -36,6 +37,16 @@ const READ_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a client may take to accept the last words, and the closing of TLS.
 const FAREWELL_MAX: Duration = Duration::from_millis(500);
+
+/// Silence after which TCP asks whether the client is still there. Shorter would wake sleeping phones for nothing.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+/// Pause between such questions.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+/// Questions without an answer until the connection counts as lost.
+const KEEPALIVE_TRIES: u32 = 3;
+
+/// How long a client may leave a write where it is. Slow networks move on within it, clients that never read do not.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(120);
 
 /// How long one of the stream's own words may take to be accepted.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -75,6 +86,7 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
     let deadline = Instant::now() + terms.unauthenticated_max;
     // Stanzas are written as soon as they are there, in as few writes as possible: waiting for more gains nothing.
     tcp.set_nodelay(true)?;
+    notice_silence(&tcp)?;
     let (io, binding) = match &terms.tls {
         Some(acceptor) if terms.direct_tls => {
             let (io, binding) = accept_tls(tcp, acceptor, deadline, &terms.shutdown).await?;
@@ -91,6 +103,12 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
             Done::StartTls => connection = connection.start_tls().await?,
         }
     }
+}
+
+/// A client whose machine or network is gone says nothing; TCP finds that out if it is asked to, so that no ghost stays in a room.
+fn notice_silence(tcp: &TcpStream) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY).with_retries(KEEPALIVE_TRIES);
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive)
 }
 
 async fn accept_tls(
@@ -307,8 +325,8 @@ impl Connection {
         let ended = ended(&self.terms.shutdown, Some(bound.clone()), None);
         let error = tokio::select! {
             biased;
-            written = batch.write(&mut self.io) => {
-                written?;
+            written = timeout(WRITE_STALL_MAX, batch.write(&mut self.io)) => {
+                written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 bound.outbound().written(&batch);
                 return Ok(None);
             }

@@ -21,7 +21,7 @@ use node::Node;
 const DOMAIN: &str = "localhost";
 const SERVICE_DOMAIN: &str = "conference.localhost";
 
-/// Accounts that are always there. The last one runs the service.
+/// Accounts that are always there. The last one is an admin of the service.
 const ACCOUNTS: [&str; 4] = ["user", "user2", "user3", ADMIN];
 const ADMIN: &str = "admin";
 const PASSWORD: &str = "password";
@@ -89,7 +89,11 @@ fn for_people(nodes: &[nodes_json::Line], dir: &Path) -> String {
         let _ = writeln!(text, "  {node}");
     }
     let dir = dir.display();
-    let _ = writeln!(text, "accounts: {}; the password is \"{PASSWORD}\", and {ADMIN} runs the service", ACCOUNTS.join(", "));
+    let _ = writeln!(
+        text,
+        "accounts: {}; the password is \"{PASSWORD}\", and {ADMIN} is an admin of the service",
+        ACCOUNTS.join(", ")
+    );
     let _ = writeln!(text, "  more: conclave user --dir {dir}/node1 add NAME");
     let _ = writeln!(text, "certificate authority for clients: {dir}/ca.pem");
     let _ = writeln!(text, "Ctrl-C ends it");

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use conclave_xmpp::Encoded;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
 
 /// Slices of one write, at most (Linux takes 1024).
 const SLICES_MAX: usize = 1020;
@@ -30,6 +32,13 @@ pub struct OutboundLimits {
     pub stanzas_max: usize,
 }
 
+/// How long a session above its limits may take nothing at all until it counts as one that does not read. One room's history, or one long
+/// list, may be more than the limits before the first byte of it can be written.
+const STALL_MAX: Duration = Duration::from_secs(2);
+
+/// However well a session reads, so many times its limits never wait for it.
+const BURST_FACTOR: usize = 8;
+
 /// The end that everybody holds who sends to the session.
 #[derive(Debug)]
 pub struct Outbound {
@@ -37,6 +46,9 @@ pub struct Outbound {
     limits: OutboundLimits,
     bytes: AtomicUsize,
     stanzas: AtomicUsize,
+    /// When something was last written, or began to wait; in milliseconds from `start`.
+    moved: AtomicU64,
+    start: Instant,
     /// Length of the session's escaped JID.
     to_len: usize,
 }
@@ -50,21 +62,49 @@ impl Outbound {
     pub fn new(limits: OutboundLimits, to_len: usize) -> (Outbound, Inflow) {
         // Bounded by `push`, in bytes and in stanzas.
         let (queue, receiver) = mpsc::unbounded_channel();
-        let outbound = Outbound { queue, limits, bytes: AtomicUsize::new(0), stanzas: AtomicUsize::new(0), to_len };
+        let (bytes, stanzas, moved) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+        let outbound = Outbound { queue, limits, bytes, stanzas, moved, start: Instant::now(), to_len };
         (outbound, Inflow { receiver, taken: Vec::new() })
     }
 
     /// Queues, never blocks.
     pub fn push(&self, outgoing: Outgoing) -> Result<(), Full> {
         let length = self.length(&outgoing);
-        let bytes = self.bytes.fetch_add(length, Ordering::Relaxed) + length;
+        let before = self.bytes.fetch_add(length, Ordering::Relaxed);
         let stanzas = self.stanzas.fetch_add(1, Ordering::Relaxed) + 1;
-        if bytes > self.limits.bytes_max || stanzas > self.limits.stanzas_max {
+        if before == 0 {
+            self.note_movement();
+        }
+        if self.is_full(before + length, stanzas) {
             return Err(Full);
         }
         // A closed queue belongs to a connection that is gone.
         let _ = self.queue.send(outgoing);
         Ok(())
+    }
+
+    /// Whether the session is behind so far that what can be refused should be.
+    pub fn is_crowded(&self) -> bool {
+        let OutboundLimits { bytes_max, stanzas_max } = self.limits;
+        self.bytes.load(Ordering::Relaxed) > bytes_max / 2 || self.stanzas.load(Ordering::Relaxed) > stanzas_max / 2
+    }
+
+    fn is_full(&self, bytes: usize, stanzas: usize) -> bool {
+        let OutboundLimits { bytes_max, stanzas_max } = self.limits;
+        if bytes <= bytes_max && stanzas <= stanzas_max {
+            return false;
+        }
+        bytes / BURST_FACTOR > bytes_max || stanzas / BURST_FACTOR > stanzas_max || self.unmoved() > STALL_MAX
+    }
+
+    /// How long what waits has waited without anything being written.
+    fn unmoved(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_millis(self.moved.load(Ordering::Relaxed)))
+    }
+
+    fn note_movement(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(now, Ordering::Relaxed);
     }
 
     fn length(&self, outgoing: &Outgoing) -> usize {
@@ -78,6 +118,7 @@ impl Outbound {
     pub fn written(&self, batch: &Batch) {
         self.bytes.fetch_sub(batch.bytes, Ordering::Relaxed);
         self.stanzas.fetch_sub(batch.stanzas, Ordering::Relaxed);
+        self.note_movement();
     }
 
     /// What waits, as a batch of slices.
@@ -210,12 +251,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_full_queue_says_so() {
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_full_when_nothing_moves_or_when_it_is_far_too_much() {
         let bytes = |n| Outgoing::Whole(Bytes::from(vec![b' '; n]));
+        let (outbound, mut inflow) = Outbound::new(LIMITS, 3);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!((outbound.push(bytes(150)), outbound.push(bytes(51))), (Ok(()), Ok(())), "a burst may pass the limit");
+        assert!(outbound.is_crowded());
+        tokio::time::advance(STALL_MAX + Duration::from_millis(1)).await;
+        assert_eq!(outbound.push(bytes(1)), Err(Full), "but must be read");
+        inflow.ready().await;
+        outbound.written(&outbound.batch(&mut inflow, &Bytes::new()));
+        assert_eq!(outbound.push(bytes(150)), Ok(()), "whoever reads is let off");
+        assert_eq!(outbound.push(bytes(BURST_FACTOR * 200)), Err(Full), "to a point");
         let (outbound, _inflow) = Outbound::new(LIMITS, 3);
-        assert_eq!((outbound.push(bytes(150)), outbound.push(bytes(51))), (Ok(()), Err(Full)));
-        let (outbound, _inflow) = Outbound::new(LIMITS, 3);
-        assert_eq!([1, 1, 1, 1].map(|n| outbound.push(bytes(n)).is_ok()), [true, true, true, false]);
+        let accepted = (0..100).filter(|_| outbound.push(bytes(1)).is_ok()).count();
+        assert_eq!(accepted, LIMITS.stanzas_max * BURST_FACTOR + BURST_FACTOR - 1, "stanzas have their limit, too");
     }
 }

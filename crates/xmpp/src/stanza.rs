@@ -8,6 +8,12 @@ use crate::jid::{FullJid, Jid};
 use crate::ns;
 use crate::stanza_error::{Condition, StanzaError};
 
+/// Bytes of an id, at most: rooms repeat it to all and keep it with the history. XEP-0359 and clients use UUIDs and hashes.
+pub const ID_BYTES_MAX: usize = 1024;
+
+/// Bytes of `xml:lang`, at most (RFC 5646 §4.4.1 asks for 35 or more).
+pub const LANG_BYTES_MAX: usize = 64;
+
 /// The attributes that all stanzas share (RFC 6120 §8.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Head {
@@ -179,8 +185,8 @@ impl Stanza {
         let head = Head {
             to: read_jid(element, "to")?,
             from: read_jid(element, "from")?,
-            id: element.attribute("id").map(Into::into),
-            lang: element.lang().map(Into::into),
+            id: bounded("id", element.attribute("id"), ID_BYTES_MAX)?,
+            lang: bounded("xml:lang", element.lang(), LANG_BYTES_MAX)?,
         };
         let kind = element.attribute("type");
         Ok(match name {
@@ -294,6 +300,13 @@ fn read_jid(element: &Element, attribute: &str) -> Result<Option<Jid>, StanzaErr
     element.attribute(attribute).map(Jid::parse).transpose().map_err(malformed)
 }
 
+fn bounded(name: &str, value: Option<&str>, max: usize) -> Result<Option<CompactString>, StanzaError> {
+    match value {
+        Some(value) if value.len() > max => Err(bad_request(format!("{name} has at most {max} bytes"))),
+        value => Ok(value.map(Into::into)),
+    }
+}
+
 fn message_kind(kind: Option<&str>) -> MessageKind {
     match kind {
         Some("chat") => MessageKind::Chat,
@@ -352,7 +365,8 @@ fn faulty_reply(name: StanzaName, element: &Element, error: StanzaError) -> Opti
         Some(bare) => error.by(bare.as_str()),
         None => error,
     };
-    Some(error_stanza(name, element.attribute("to"), element.attribute("id"), &children, &error))
+    let id = element.attribute("id").filter(|id| id.len() <= ID_BYTES_MAX);
+    Some(error_stanza(name, element.attribute("to"), id, &children, &error))
 }
 
 /// Clients recognise the answer to a join by the empty `<x/>` that XEP-0045's examples repeat.
@@ -396,6 +410,7 @@ mod tests {
             (iq().with("type", "take"), "bad-request"),
             (iq().with_child(Element::new("second", "urn:example")), "bad-request"),
             (iq().with("to", "a@@b"), "jid-malformed"),
+            (iq().with("id", &"'".repeat(ID_BYTES_MAX + 1)), "bad-request"),
             (Element::new("iq", ns::CLIENT).with("type", "get"), "bad-request"),
             (Element::new("presence", ns::CLIENT).with("type", "away"), "bad-request"),
             (Element::new("message", ns::CLIENT).with("to", "a@b/"), "jid-malformed"),

@@ -19,7 +19,7 @@ const ITEMS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 1000;
 
 /// Affiliates of a room, at most, of all ranks together: they are in memory for as long as the room lives, and a list of them is one stanza.
-const AFFILIATES_MAX: usize = 5000;
+const AFFILIATES_MAX: usize = 2000;
 
 /// Who asks: its affiliation counts even outside the room, its role only within.
 pub(crate) struct Asker<'a> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{Condition, DataForm, Element, ErrorKind, Field, FieldKind, FormKind, Iq, IqKind, ns};
+use conclave_xmpp::{Condition, DataForm, Element, ErrorKind, Field, FieldKind, FormError, FormKind, Iq, IqKind, ns};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Change, Configuration, Destruction, Entry};
@@ -35,6 +35,9 @@ pub(crate) const NAME: ConfigField = ConfigField {
     show: |config| Field::new(FieldKind::TextSingle, NAME_VAR, &config.name).label("Name"),
     set: |config, field, _| {
         config.name = text_of(field, NAME_CHARS_MAX)?;
+        if config.name.chars().any(char::is_control) {
+            return Err(FormError::new(NAME_VAR, "takes a single line"));
+        }
         Ok(())
     },
 };
@@ -99,7 +102,7 @@ pub(crate) const LOGGING: ConfigField = ConfigField {
     show: |_| show_boolean(LOGGING_VAR, "What is said is logged publicly", false),
     set: |_, field, _| match field.boolean()? {
         false => Ok(()),
-        true => Err(conclave_xmpp::FormError::new(LOGGING_VAR, "takes 0: public logs are not offered here")),
+        true => Err(FormError::new(LOGGING_VAR, "takes 0: public logs are not offered here")),
     },
 };
 

@@ -41,6 +41,7 @@ pub(crate) fn open(creation: &Creation, seat: &Seat, entry: &Entry) -> Open {
         sessions: Default::default(),
         subject: None,
         history: Default::default(),
+        history_bytes: 0,
         locked: Some(entry.time),
         occupant_key: creation.occupant_key,
     };

@@ -9,6 +9,9 @@ use crate::config::{ConfigField, RoomConfig, number_of};
 use crate::effect::{Message, View, What};
 use crate::room::Open;
 
+/// Bytes of all that a room keeps for newcomers, at most: each of them gets it at once. Some thousand lines fit.
+const HISTORY_BYTES_MAX: usize = 512 * 1024;
+
 const LENGTH_VAR: &str = "muc#roomconfig_historylength";
 const DEFAULT_VAR: &str = "muc#roomconfig_defaulthistorymessages";
 
@@ -79,13 +82,18 @@ fn chars(message: &Arc<Message>) -> u64 {
 
 /// Keeps a message for newcomers, and no more than the room may.
 pub(crate) fn keep(open: &mut Open, message: Arc<Message>) {
+    open.history_bytes += message.content.as_str().len();
     open.history.enqueue_mut(message);
     trim(open);
 }
 
 /// Forgets the oldest until the rest may be kept.
 pub(crate) fn trim(open: &mut Open) {
-    while open.history.len() > open.config.history_length as usize {
-        open.history.dequeue_mut();
+    while open.history.len() > open.config.history_length as usize || open.history_bytes > HISTORY_BYTES_MAX {
+        let forgotten = open.history.peek().map_or(0, |message| message.content.as_str().len());
+        open.history_bytes -= forgotten;
+        if !open.history.dequeue_mut() {
+            return;
+        }
     }
 }

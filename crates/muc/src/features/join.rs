@@ -18,7 +18,7 @@ use crate::status::Status;
 /// The gate. A nick that cannot be prepared never gets here; an invisible one is refused first.
 pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
     let asked = addressed_nick(stanza.head.to.as_ref()).map_err(|refusal| refusal.by(By::Room))?.ok_or_else(no_nick)?;
-    let seat = seat(room, stanza, request, context)?;
+    let seat = seat(stanza, request, context)?;
     let Some(open) = room.life.as_deref() else {
         return create::decide(room, stanza, seat, asked, context).map(joined);
     };
@@ -42,7 +42,6 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
 
 /// A session that is in the room enters again: it has lost track and wants everything anew.
 pub(crate) fn decide_again(
-    room: &Room,
     open: &Open,
     stanza: &Presence,
     nick: &Nick,
@@ -51,7 +50,7 @@ pub(crate) fn decide_again(
 ) -> Result<Outcome, Refusal> {
     let role = open.occupants.get(nick).map_or(Role::None, |occupant| occupant.role);
     let history = history::wish(stanza, &open.config, context.now);
-    let seat = seat(room, stanza, request, context)?;
+    let seat = seat(stanza, request, context)?;
     Ok(joined(Join { seat, nick: nick.clone(), role, renamed: false, history, creation: None }))
 }
 
@@ -60,8 +59,8 @@ fn joined(join: Join) -> Outcome {
 }
 
 /// The session's place, with what it says of itself. Every occupant gets that, and every newcomer, so it has the bound of a message.
-pub(crate) fn seat(room: &Room, stanza: &Presence, request: &Request, context: &Context) -> Result<Seat, Refusal> {
-    let presence = cleaned(&stanza.payloads, room.jid());
+pub(crate) fn seat(stanza: &Presence, request: &Request, context: &Context) -> Result<Seat, Refusal> {
+    let presence = cleaned(&stanza.payloads);
     message::check_size(&presence, context)?;
     Ok(Seat { session: request.session.clone(), attachment: request.attachment, presence })
 }

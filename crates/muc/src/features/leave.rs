@@ -14,6 +14,9 @@ use crate::role::Role;
 use crate::room::{Open, Outcome, Room};
 use crate::status::Status;
 
+/// Bytes of what a session says at parting, at most: all rooms that it leaves pass it on.
+const PARTING_BYTES_MAX: usize = 4096;
+
 /// To one's own occupant JID, or to the bare room JID as sloppy clients do. From anybody else it means nothing.
 pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request) -> Outcome {
     gone(room, request, &stanza.payloads)
@@ -21,7 +24,10 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request) -> Outco
 
 /// The session ended, or leaves all rooms at once.
 pub(crate) fn gone(room: &Room, request: &Request, presence: &[Element]) -> Outcome {
-    leave(room, request, cleaned(presence, room.jid()), false)
+    // Whoever leaves cannot be refused; a parting word that is too long is not passed on.
+    let presence = cleaned(presence);
+    let fits = presence.as_str().len() <= PARTING_BYTES_MAX;
+    leave(room, request, if fits { presence } else { Fragment::default() }, false)
 }
 
 /// An error that shows that nothing reaches this session any more removes it.

@@ -9,14 +9,14 @@ use crate::effect::{Audience, Effect, Message, What};
 use crate::features::{history, subject};
 use crate::occupant::{Occupant, Session};
 use crate::refusal::Refusal;
-use crate::render::{cleaned, occupant_id};
+use crate::render::{cleaned_message, occupant_id};
 use crate::request::{Context, Request};
 use crate::role::Role;
 use crate::room::{Outcome, Room};
 
 pub(crate) fn decide(room: &Room, stanza: &MessageStanza, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
     let (open, occupant) = room.must_be_occupant(&request.session)?;
-    let said = said(room, occupant, stanza);
+    let said = said(occupant, stanza);
     check_size(&said.content, context)?;
     if subject::is_subject(stanza) {
         return subject::decide(open, occupant, stanza, said);
@@ -52,12 +52,12 @@ pub(crate) fn refuse_to_room(room: &Room, session: &Session) -> Refusal {
 }
 
 /// What is said, without what only a room may say.
-pub(crate) fn said(room: &Room, occupant: &Occupant, stanza: &MessageStanza) -> Said {
+pub(crate) fn said(occupant: &Occupant, stanza: &MessageStanza) -> Said {
     Said {
         nick: occupant.nick.clone(),
         id: stanza.head.id.clone(),
         lang: stanza.head.lang.clone(),
-        content: cleaned(&stanza.payloads, room.jid()),
+        content: cleaned_message(stanza),
         historic: is_historic(stanza),
     }
 }

@@ -42,6 +42,6 @@ pub(crate) mod presence;
 pub(crate) mod private_message;
 pub(crate) mod probe;
 pub(crate) mod register;
-pub(crate) mod relay;
+pub mod relay;
 pub(crate) mod role_change;
 pub(crate) mod subject;

@@ -52,7 +52,6 @@ pub(crate) fn check_free(open: &Open, jid: &BareJid, nick: &Nick) -> Result<(), 
 }
 
 pub(crate) fn decide(
-    room: &Room,
     open: &Open,
     stanza: &Presence,
     from: &Nick,
@@ -70,7 +69,7 @@ pub(crate) fn decide(
     if splits {
         capacity::check(open, &jid, &to, &context.service)?;
     }
-    let seat = join::seat(room, stanza, request, context)?;
+    let seat = join::seat(stanza, request, context)?;
     Ok(Outcome::Log(Change::Rename(Rename { seat, from: from.clone(), to })))
 }
 

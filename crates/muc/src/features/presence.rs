@@ -69,12 +69,12 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
         None => occupant.nick.clone(),
     };
     if nick != occupant.nick {
-        return nickname::decide(room, open, stanza, &occupant.nick, nick, request, context);
+        return nickname::decide(open, stanza, &occupant.nick, nick, request, context);
     }
     if stanza.payloads.iter().any(|payload| payload.is("x", ns::MUC)) {
-        return join::decide_again(room, open, stanza, &nick, request, context);
+        return join::decide_again(open, stanza, &nick, request, context);
     }
-    Ok(Outcome::Log(Change::Presence(join::seat(room, stanza, request, context)?)))
+    Ok(Outcome::Log(Change::Presence(join::seat(stanza, request, context)?)))
 }
 
 pub(crate) fn apply(room: &mut Room, seat: &Seat) -> Vec<Effect> {

@@ -8,7 +8,7 @@ use crate::config::{AllowPm, ConfigField, unknown_choice};
 use crate::effect::{Audience, Effect, What};
 use crate::occupant::Occupant;
 use crate::refusal::Refusal;
-use crate::render::cleaned;
+use crate::render::cleaned_message;
 use crate::request::Request;
 use crate::role::Role;
 use crate::room::{Open, Outcome, Room};
@@ -58,7 +58,7 @@ pub(crate) fn decide(room: &Room, stanza: &MessageStanza, to: &Nick, request: &R
         kind: stanza.kind,
         id: stanza.head.id.clone(),
         lang: stanza.head.lang.clone(),
-        content: cleaned(&stanza.payloads, room.jid()),
+        content: cleaned_message(stanza),
     })))
 }
 

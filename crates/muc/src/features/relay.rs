@@ -1,9 +1,9 @@
 //! IQs between occupants (§17.4), which are passed on and forgotten, and the self-ping (XEP-0410), which the room answers itself.
 
-use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, Stanza, StanzaError, StanzaName, StanzaWriter, ns};
 
 use crate::effect::Effect;
-use crate::occupant::Occupant;
+use crate::occupant::{Occupant, Seat, Session};
 use crate::refusal::Refusal;
 use crate::request::{Context, Request};
 use crate::room::{Open, Outcome, Room, answer, keyed_hash};
@@ -20,7 +20,7 @@ pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request, conte
     room.check_visible_to(&request.session, context)?;
     let (open, sender) = room.must_be_occupant(&request.session)?;
     if !iq.is_request() {
-        return Ok(lead_back(room, open, sender, iq, nick));
+        return Ok(lead_back(room, open, sender, iq, nick, request));
     }
     if sender.nick == *nick && is_ping {
         return Ok(answer(request, iq.result(None)));
@@ -31,25 +31,50 @@ pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request, conte
         return Err(Refusal::new(Condition::ServiceUnavailable, "this account keeps no such thing"));
     }
     let Some(seat) = target.seats.last() else { return Ok(Outcome::Nothing) };
-    let id = format!("{}{}", mark(open, &request.session.jid, nick), iq.head.id.as_deref().unwrap_or_default());
-    Ok(Outcome::Send(vec![Effect::answer(&seat.session, relayed(room, sender, iq, &id))]))
+    let id = mark(open, &request.session.jid, &seat.session.jid) + iq.head.id.as_deref().unwrap_or_default();
+    let asked = RelayedIq {
+        asker: request.session.clone(),
+        asked: seat.session.clone(),
+        stanza: relayed(room, sender, iq, &id),
+        id,
+        unanswered: Stanza::Iq(iq.clone()).error_reply(&StanzaError::new(Condition::RecipientUnavailable)),
+    };
+    Ok(Outcome::Ask(Box::new(asked)))
 }
 
-/// An answer goes to the one session of the asker whose mark its id bears; any other is dropped.
-fn lead_back(room: &Room, open: &Open, sender: &Occupant, iq: &Iq, asker: &Nick) -> Outcome {
-    let Some((marked, id)) = iq.head.id.as_deref().and_then(|id| id.split_at_checked(MARK_DIGITS)) else {
-        return Outcome::Nothing;
-    };
-    let asker = open.occupants.get(asker);
-    let seat = asker.and_then(|asker| asker.seats.iter().find(|seat| mark(open, &seat.session.jid, &sender.nick) == marked));
+/// An IQ that one session asks another through the room. It is not logged; whoever runs the room sees to it that it does not stay unanswered.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RelayedIq {
+    /// Who asks.
+    pub asker: Session,
+    /// Who is asked.
+    pub asked: Session,
+    /// The id under which the asked one sees it, and answers it.
+    pub id: String,
+    /// The request.
+    pub stanza: Encoded,
+    /// What the asker gets if the asked one leaves before it answers.
+    pub unanswered: Option<Encoded>,
+}
+
+/// An answer goes to the one session whose mark its id bears, whatever nick either bears by now; any other is dropped.
+fn lead_back(room: &Room, open: &Open, sender: &Occupant, iq: &Iq, asker: &Nick, request: &Request) -> Outcome {
+    let marked = iq.head.id.as_deref().unwrap_or_default();
+    let Some((led_by, id)) = marked.split_at_checked(MARK_DIGITS) else { return Outcome::Nothing };
+    let is_meant = |seat: &&Seat| mark(open, &seat.session.jid, &request.session.jid) == led_by;
+    let first = open.occupants.get(asker).into_iter();
+    let seat = first.chain(open.occupants.values()).flat_map(|occupant| &occupant.seats).find(is_meant);
     match seat {
-        Some(seat) => Outcome::Send(vec![Effect::answer(&seat.session, relayed(room, sender, iq, id))]),
+        Some(seat) => {
+            let answer = Effect::answer(&seat.session, relayed(room, sender, iq, id));
+            Outcome::Answered { asked: request.session.clone(), id: marked.to_owned(), effects: vec![answer] }
+        }
         None => Outcome::Nothing,
     }
 }
 
-/// Tells the session that asked, and whom, without showing its real JID; nothing has to be remembered.
-fn mark(open: &Open, asker: &FullJid, asked: &Nick) -> String {
+/// Tells the session that asked, without showing its real JID.
+fn mark(open: &Open, asker: &FullJid, asked: &FullJid) -> String {
     let hash = keyed_hash(&open.occupant_key, &format!("iq {asker} {asked}"));
     hash.iter().take(MARK_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
 }

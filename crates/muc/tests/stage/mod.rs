@@ -91,6 +91,8 @@ impl Stage {
                 self.send(&effects);
             }
             Ok(Outcome::Send(effects)) => self.send(&effects),
+            Ok(Outcome::Ask(iq)) => self.send(&[Effect::answer(&iq.asked, iq.stanza)]),
+            Ok(Outcome::Answered { effects, .. }) => self.send(&effects),
             Ok(Outcome::Nothing) => {}
             Err(refusal) => {
                 let Asked::Stanza(stanza) = &request.what else { panic!("only stanzas are refused") };
