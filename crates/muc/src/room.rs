@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{BareJid, FullJid, Iq, Jid, Message as MessageStanza, Nick, Presence, PresenceKind, Stanza, Timestamp, ns};
-use hmac::{Hmac, KeyInit, Mac};
+use conclave_xmpp::{
+    BareJid, FullJid, Iq, Jid, Message as MessageStanza, Nick, Presence, PresenceKind, Stanza, Timestamp, keyed_hash, ns,
+};
 use rpds::{QueueSync, RedBlackTreeMapSync};
-use sha2::Sha256;
 
 use crate::affiliation::{Affiliate, Affiliation, covers};
 use crate::change::{Change, Entry};
@@ -320,14 +320,6 @@ impl Open {
         let hash = keyed_hash(&self.occupant_key, jid.as_str());
         hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
     }
-}
-
-/// HMAC-SHA-256.
-pub(crate) fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 32] {
-    // HMAC takes a key of any length, so this cannot fail.
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes any key");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().into()
 }
 
 /// The nick that a stanza is addressed to; nothing if it goes to the room.

@@ -12,9 +12,9 @@ pub enum Status {
     Configured = 104,
     /// This presence is your own.
     Own = 110,
-    /// The room is logged publicly from now on, or is logged.
+    /// What is said is archived from now on.
     Logging = 170,
-    /// The room is no longer logged publicly.
+    /// What is said is no longer archived.
     NoLogging = 171,
     /// Full JIDs are shown to everybody from now on.
     NonAnonymous = 172,

@@ -19,12 +19,24 @@ pub struct Arguments {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Runs one node.
+    #[command(after_help = SERVE_HELP)]
     Serve(Serve),
     /// Runs a server on this machine for trying and testing: own certificate authority, accounts, no rate limits.
+    #[command(after_help = DEV_HELP)]
     Dev(Dev),
     /// Adds, changes, deletes and lists the accounts of a running node.
+    #[command(after_help = USER_HELP)]
     User(User),
 }
+
+const SERVE_HELP: &str = "Settings come from the file, then from CONCLAVE_* variables, then from flags; what comes later wins. A variable has the \
+name of the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table [limits].";
+
+const DEV_HELP: &str = "The domain is localhost, the rooms are at conference.localhost. There are the accounts user, user2, user3 and admin, an \
+admin of the service; the password of all is \"password\". When the server is ready, DIR/nodes.json says where it listens.";
+
+const USER_HELP: &str = "A password comes from --password-file, or from CONCLAVE_PASSWORD, or is asked for. Beside `conclave dev` the data \
+directory is conclave-dev/node1.";
 
 /// Settings come from the file, then from CONCLAVE_* variables, then from flags; what comes later wins. A variable has the name of
 /// the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table `[limits]`.
@@ -41,8 +53,8 @@ pub struct Serve {
     pub end_with_stdin: bool,
 }
 
-/// The domain is localhost, the rooms are at conference.localhost. There are the accounts user, user2, user3 and admin, who runs the
-/// service; the password of all is "password". When the server is ready, DIR/nodes.json says where it listens.
+/// The domain is localhost, the rooms are at conference.localhost. There are the accounts user, user2, user3 and admin, an
+/// admin of the service; the password of all is "password". When the server is ready, DIR/nodes.json says where it listens.
 #[derive(Args, Debug)]
 pub struct Dev {
     /// How many nodes; this version runs one

@@ -38,6 +38,9 @@ const READ_BYTES_MAX: usize = 16 * 1024;
 /// How long a client may take to accept the last words, and the closing of TLS.
 const FAREWELL_MAX: Duration = Duration::from_millis(500);
 
+/// How long a client that is cut off for reading slowly has to take the rest of what was begun, so that it is told why.
+const SLOW_FAREWELL_MAX: Duration = Duration::from_secs(5);
+
 /// Silence after which TCP asks whether the client is still there. Shorter would wake sleeping phones for nothing.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
 /// Pause between such questions.
@@ -333,7 +336,8 @@ impl Connection {
             error = ended => error,
         };
         // A stream error can only follow a whole stanza.
-        timeout(FAREWELL_MAX, batch.write(&mut self.io)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let patience = if self.terms.shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };
+        timeout(patience, batch.write(&mut self.io)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         Ok(Some(error))
     }
 
@@ -344,7 +348,8 @@ impl Connection {
             session.router.leave_all(Vec::new()).await;
         }
         self.answer(|stream, out| stream.fail(error, out));
-        let said = timeout(FAREWELL_MAX, self.carry_out()).await;
+        let patience = if self.terms.shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };
+        let said = timeout(patience, self.carry_out()).await;
         said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map(|_| Done::Closed)
     }
 }

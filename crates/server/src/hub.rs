@@ -9,7 +9,7 @@ use conclave_xmpp::BareJid;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::sessions::SessionTable;
-use crate::shard_task::{self, Common, ToShard};
+use crate::shard_task::{self, Shared, ToShard};
 
 /// Shards of this node's rooms. A cluster chooses the number once, when it is made.
 pub const SHARDS: u16 = 16;
@@ -35,8 +35,8 @@ impl Hub {
         service: Arc<Service>,
         rooms_max: usize,
     ) -> Hub {
-        let common = Common { sessions: sessions.clone(), service, rooms: Arc::new(AtomicUsize::new(0)), rooms_max };
-        let shards = (0..SHARDS).map(|_| shard_task::start(common.clone())).collect();
+        let shared = Shared { sessions: sessions.clone(), service, rooms: Arc::new(AtomicUsize::new(0)), rooms_max };
+        let shards = (0..SHARDS).map(|_| shard_task::start(shared.clone())).collect();
         Hub { domain, service_domain, sessions, map: ShardMap::new(SHARDS), shards }
     }
 

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 /// Slices of one write, at most (Linux takes 1024).
 const SLICES_MAX: usize = 1020;
 
+/// Bytes after which a batch is full. More at once gains nothing, and what is begun must be finished before a stream can end.
+const BATCH_BYTES_MAX: usize = 128 * 1024;
+
 /// One thing to be written.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
@@ -64,7 +67,7 @@ impl Outbound {
         let (queue, receiver) = mpsc::unbounded_channel();
         let (bytes, stanzas, moved) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
         let outbound = Outbound { queue, limits, bytes, stanzas, moved, start: Instant::now(), to_len };
-        (outbound, Inflow { receiver, taken: Vec::new() })
+        (outbound, Inflow { receiver, taken: VecDeque::new() })
     }
 
     /// Queues, never blocks.
@@ -121,10 +124,11 @@ impl Outbound {
         self.note_movement();
     }
 
-    /// What waits, as a batch of slices.
+    /// What waits and was taken, as a batch of slices; what is more than one batch stays for the next.
     pub fn batch(&self, inflow: &mut Inflow, to: &Bytes) -> Batch {
         let mut batch = Batch::default();
-        for outgoing in inflow.taken.drain(..) {
+        while batch.bytes < BATCH_BYTES_MAX && batch.slices.len() + 3 <= SLICES_MAX {
+            let Some(outgoing) = inflow.taken.pop_front() else { break };
             batch.bytes += self.length(&outgoing);
             batch.stanzas += 1;
             batch.push(outgoing, to);
@@ -137,33 +141,34 @@ impl Outbound {
 #[derive(Debug)]
 pub struct Inflow {
     receiver: UnboundedReceiver<Outgoing>,
-    taken: Vec<Outgoing>,
+    taken: VecDeque<Outgoing>,
 }
 
 impl Inflow {
-    /// Waits until something is to be written and takes all there is, up to one write's worth. Cancel-safe.
+    /// Waits until something is to be written. Cancel-safe.
     pub async fn ready(&mut self) {
         if self.taken.is_empty() {
-            self.receiver.recv_many(&mut self.taken, SLICES_MAX / 3).await;
+            self.taken.extend(self.receiver.recv().await);
         }
+        self.take_ready();
+    }
+
+    /// Takes what there is now, up to one write's worth; whether there is anything.
+    pub fn take_ready(&mut self) -> bool {
+        while self.taken.len() < SLICES_MAX / 3 {
+            match self.receiver.try_recv() {
+                Ok(outgoing) => self.taken.push_back(outgoing),
+                Err(_) => break,
+            }
+        }
+        !self.taken.is_empty()
     }
 
     /// Gives back what a burst took, so that an idle session is small.
     pub fn shrink(&mut self) {
         if self.taken.is_empty() {
-            self.taken = Vec::new();
+            self.taken = VecDeque::new();
         }
-    }
-
-    /// Takes what there is now; whether there is anything.
-    pub fn take_ready(&mut self) -> bool {
-        while self.taken.len() < SLICES_MAX / 3 {
-            match self.receiver.try_recv() {
-                Ok(outgoing) => self.taken.push(outgoing),
-                Err(_) => break,
-            }
-        }
-        !self.taken.is_empty()
     }
 }
 

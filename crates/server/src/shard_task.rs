@@ -39,7 +39,7 @@ pub enum ToShard {
 
 /// What all shards of this node share.
 #[derive(Clone)]
-pub struct Common {
+pub struct Shared {
     /// The sessions that are reached from here.
     pub sessions: Arc<SessionTable>,
     /// The service's rules for rooms.
@@ -51,11 +51,11 @@ pub struct Common {
 }
 
 /// Starts a shard. It ends when nobody can ask it any more.
-pub fn start(common: Common) -> mpsc::Sender<ToShard> {
+pub fn start(shared: Shared) -> mpsc::Sender<ToShard> {
     let (inbox, receiver) = mpsc::channel(INBOX_MAX);
     let (proposer, committed) = log::open();
     let task = ShardTask {
-        common,
+        shared,
         shard: Shard::default(),
         edge: Edge::default(),
         proposer,
@@ -68,7 +68,7 @@ pub fn start(common: Common) -> mpsc::Sender<ToShard> {
 }
 
 struct ShardTask {
-    common: Common,
+    shared: Shared,
     shard: Shard,
     edge: Edge<Arc<Bound>>,
     proposer: Proposer,
@@ -80,36 +80,39 @@ struct ShardTask {
 
 impl ShardTask {
     async fn run(mut self, mut inbox: mpsc::Receiver<ToShard>, mut committed: Committed) {
-        let mut batch = Vec::new();
+        let mut waiting = VecDeque::new();
+        let mut taken = Vec::new();
         loop {
-            let room_left = IN_FLIGHT_MAX.saturating_sub(self.shard.in_flight()) as usize;
+            self.take(&mut waiting);
             tokio::select! {
                 biased;
                 entry = committed.next() => match entry {
                     Some(entry) => self.follow(entry, &mut committed),
                     None => return,
                 },
-                taken = inbox.recv_many(&mut batch, room_left), if room_left > 0 => {
-                    if taken == 0 {
+                count = inbox.recv_many(&mut taken, INBOX_MAX), if waiting.is_empty() => {
+                    if count == 0 {
                         return;
                     }
-                    self.take(&mut batch);
+                    waiting.extend(taken.drain(..));
                 }
             }
         }
     }
 
-    fn take(&mut self, batch: &mut Vec<ToShard>) {
+    /// Takes what there is room for in the log; a session that leaves may pass the bound by as many entries as it has rooms here.
+    fn take(&mut self, waiting: &mut VecDeque<ToShard>) {
         let context = self.context();
-        for input in batch.drain(..) {
-            match input {
-                ToShard::Request { room, request } => self.shard.request(&room, &request, &context, &mut self.out),
-                ToShard::LeaveAll { request, done } => {
+        while self.shard.in_flight() < IN_FLIGHT_MAX {
+            match waiting.pop_front() {
+                None => break,
+                Some(ToShard::Request { room, request }) => self.shard.request(&room, &request, &context, &mut self.out),
+                Some(ToShard::LeaveAll { request, done }) => {
                     self.shard.leave_all(&request, &context, &mut self.out);
                     self.leaving.push_back((self.shard.proposed(), done));
                 }
                 // Whoever asked may be gone.
-                ToShard::Listings(answer) => drop(answer.send(self.shard.listings())),
+                Some(ToShard::Listings(answer)) => drop(answer.send(self.shard.listings())),
             }
         }
         self.carry_out();
@@ -134,7 +137,7 @@ impl ShardTask {
         for output in self.out.drain(..) {
             match output {
                 Output::Propose(entry) => self.proposer.propose(entry),
-                Output::Deliver(frame) => self.edge.deliver(&frame, self.common.sessions.as_ref()),
+                Output::Deliver(frame) => self.edge.deliver(&frame, self.shared.sessions.as_ref()),
             }
         }
         while self.leaving.front().is_some_and(|(after, _)| *after <= self.shard.committed_count()) {
@@ -149,14 +152,14 @@ impl ShardTask {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         Context {
             now: Timestamp(u64::try_from(millis).unwrap_or(0)),
-            service: self.common.service.clone(),
-            rooms_full: self.common.rooms.load(Ordering::Relaxed) >= self.common.rooms_max,
+            service: self.shared.service.clone(),
+            rooms_full: self.shared.rooms.load(Ordering::Relaxed) >= self.shared.rooms_max,
         }
     }
 
     fn count_rooms(&mut self) {
         let now = self.shard.room_count();
-        let rooms = &self.common.rooms;
+        let rooms = &self.shared.rooms;
         if now > self.rooms_counted {
             rooms.fetch_add(now - self.rooms_counted, Ordering::Relaxed);
         } else {

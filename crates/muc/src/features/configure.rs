@@ -89,7 +89,7 @@ pub(crate) const MODERATED: ConfigField = ConfigField {
 
 pub(crate) const ARCHIVING: ConfigField = ConfigField {
     var: ARCHIVING_VAR,
-    show: |config| show_boolean(ARCHIVING_VAR, "The archive keeps what is said", config.archiving),
+    show: |config| show_boolean(ARCHIVING_VAR, "What is said may be archived (there is no archive yet)", config.archiving),
     set: |config, field, _| {
         config.archiving = field.boolean()?;
         Ok(())

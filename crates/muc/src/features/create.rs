@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{Condition, ErrorKind, Nick, Presence};
+use conclave_xmpp::{Condition, ErrorKind, Nick, Presence, keyed_hash};
 
 use crate::affiliation::{Affiliate, Affiliation};
 use crate::change::{Creation, Entry, Join};
@@ -11,7 +11,7 @@ use crate::features::{join, password};
 use crate::occupant::Seat;
 use crate::refusal::{By, Refusal};
 use crate::request::Context;
-use crate::room::{Open, Room, keyed_hash};
+use crate::room::{Open, Room};
 
 pub(crate) fn decide(room: &Room, stanza: &Presence, seat: Seat, nick: Nick, context: &Context) -> Result<Join, Refusal> {
     let service = &context.service;

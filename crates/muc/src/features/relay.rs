@@ -1,12 +1,12 @@
 //! IQs between occupants (§17.4), which are passed on and forgotten, and the self-ping (XEP-0410), which the room answers itself.
 
-use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, Stanza, StanzaError, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, Stanza, StanzaError, StanzaName, StanzaWriter, keyed_hash, ns};
 
 use crate::effect::Effect;
 use crate::occupant::{Occupant, Seat, Session};
 use crate::refusal::Refusal;
 use crate::request::{Context, Request};
-use crate::room::{Open, Outcome, Room, answer, keyed_hash};
+use crate::room::{Open, Outcome, Room, answer};
 
 /// Digits of the mark that leads an answer back to the session that asked.
 const MARK_DIGITS: usize = 16;

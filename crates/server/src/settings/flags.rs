@@ -65,7 +65,7 @@ fn flag(key: &'static Key) -> Arg {
         Takes::Number { .. } => ("NUMBER", ArgAction::Set),
     };
     let help = match &key.takes {
-        Takes::Number { default, .. } => format!("{} [default: {default}]", key.help.trim()),
+        Takes::Number { default, unit, .. } => format!("{} [default: {default} {unit}]", key.help.trim()),
         _ => key.help.to_owned(),
     };
     let heading = if key.table.is_some() { "Limits" } else { "Settings" };

@@ -53,7 +53,7 @@ limits! {
     sessions_per_account_max: usize = 32, 1..=10_000, "sessions";
     /// Bytes that may wait for a session that takes nothing for two seconds; then it is cut off. One that reads is cut off at eight times as many.
     outbound_queue_bytes_max: usize = 4_194_304, 65_536..=1_073_741_824, "bytes";
-    /// Stanzas that may wait for a session that takes nothing for two seconds, or an eighth of those for one that reads: joining a room sends one for each occupant.
+    /// Stanzas that may wait for a session that takes nothing for two seconds; eight times as many for one that reads. Joining a room sends one for each occupant.
     outbound_queue_stanzas_max: usize = 10_000, 100..=1_000_000, "stanzas";
     /// Stanzas a second that a session may send in the long run; a faster one is read more slowly.
     session_stanzas_per_second: u32 = 10, 0..=1_000_000, "stanzas a second; 0 for no limit";

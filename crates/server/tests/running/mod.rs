@@ -160,6 +160,11 @@ impl Client {
         std::mem::take(&mut self.received)
     }
 
+    /// Reads a little; how many bytes came.
+    pub fn sip(&mut self, bytes: usize) -> usize {
+        self.tcp.read(&mut vec![0; bytes]).unwrap_or(0)
+    }
+
     /// Whether the connection is still open.
     fn read(&mut self) -> bool {
         let mut buffer = [0; 65536];
