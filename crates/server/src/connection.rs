@@ -98,7 +98,6 @@ async fn served(tcp: TcpStream, terms: Arc<Terms>) -> io::Result<()> {
         _ => (Io::Plain(tcp), None),
     };
     let stream = Stream::new(terms.stream.clone(), seed::fresh(), binding);
-    let deadline = Some(deadline);
     let mut connection = Connection { io, stream, terms, account: None, session: None, actions: VecDeque::new(), deadline };
     loop {
         match connection.run().await? {
@@ -139,7 +138,7 @@ struct Connection {
     /// What the stream machine wants and is not done yet.
     actions: VecDeque<Action>,
     /// When a client that is not bound yet is sent away.
-    deadline: Option<Instant>,
+    deadline: Instant,
 }
 
 /// What a connection has once it is bound.
@@ -202,7 +201,14 @@ impl Connection {
 
     /// Waits for whatever comes first. A session that sends too fast is not read until its pace allows.
     async fn woken(&mut self) -> io::Result<Woken> {
-        let ended = ended(&self.terms.shutdown, self.session.as_ref().map(|session| session.bound.clone()), self.deadline);
+        let bound = self.session.as_ref().map(|session| session.bound.clone());
+        let (shutdown, deadline) = (&self.terms.shutdown, self.deadline);
+        let ended = async {
+            match bound {
+                Some(bound) => session_ended(bound).await,
+                None => stranger_ended(shutdown, deadline).await,
+            }
+        };
         let pause = self.session.as_ref().and_then(|session| session.meter.pause());
         let inflow = self.session.as_mut().map(|session| &mut session.inflow);
         let outgoing = async {
@@ -278,8 +284,7 @@ impl Connection {
             // The stream machine offers TLS only where there is some, and once.
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + self.terms.unauthenticated_max);
-        let (io, binding) = accept_tls(tcp, &acceptor, deadline, &self.terms.shutdown).await?;
+        let (io, binding) = accept_tls(tcp, &acceptor, self.deadline, &self.terms.shutdown).await?;
         let mut connection = Connection { io, ..self };
         connection.answer(|stream, out| stream.tls_established(binding, out));
         Ok(connection)
@@ -295,9 +300,11 @@ impl Connection {
                     // Deleted after it had proved who it is, and before its sessions were ended.
                     bound.end(End::AccountDeleted);
                 }
+                if self.terms.shutdown.is_cancelled() {
+                    bound.end(End::Stopped);
+                }
                 let router = Router::new(self.terms.hub.clone(), bound.clone());
                 self.session = Some(Session { bound, inflow, router, meter: Meter::new(self.terms.pace) });
-                self.deadline = None;
                 Ok(jid)
             }
             Err(BindError::Resource(error)) => Err(StanzaError::new(Condition::BadRequest).text(error.to_string())),
@@ -325,7 +332,6 @@ impl Connection {
         let bound = session.bound.clone();
         let mut batch = bound.outbound().batch(&mut session.inflow, &bound.to);
         session.inflow.shrink();
-        let ended = ended(&self.terms.shutdown, Some(bound.clone()), None);
         let error = tokio::select! {
             biased;
             written = timeout(WRITE_STALL_MAX, batch.write(&mut self.io)) => {
@@ -333,7 +339,7 @@ impl Connection {
                 bound.outbound().written(&batch);
                 return Ok(None);
             }
-            error = ended => error,
+            error = session_ended(bound.clone()) => error,
         };
         // A stream error can only follow a whole stanza.
         let patience = if self.terms.shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };
@@ -368,29 +374,26 @@ async fn read(io: &mut Io, stream: &mut Stream, actions: &mut VecDeque<Action>) 
     .await
 }
 
-/// Waits until the stream is to be ended from our side, and says why.
-async fn ended(shutdown: &CancellationToken, bound: Option<Arc<Bound>>, deadline: Option<Instant>) -> StreamError {
-    let end = async {
-        match &bound {
-            Some(bound) => bound.ended().await,
-            None => pending().await,
+/// Waits until the stream of a session is to be ended from our side, and says why.
+async fn session_ended(bound: Arc<Bound>) -> StreamError {
+    match bound.ended().await {
+        End::Replaced => stream_error(StreamCondition::Conflict, "this resource was bound by another connection"),
+        End::SlowReader => stream_error(StreamCondition::PolicyViolation, "you do not read what you are sent; connect again"),
+        End::AccountDeleted => stream_error(StreamCondition::NotAuthorized, "this account is deleted"),
+        End::Stopped => stream_error(StreamCondition::SystemShutdown, "the server stops"),
+    }
+}
+
+/// The same for a client that is not bound yet.
+async fn stranger_ended(shutdown: &CancellationToken, deadline: Instant) -> StreamError {
+    tokio::select! {
+        () = shutdown.cancelled() => stream_error(StreamCondition::SystemShutdown, "the server stops"),
+        () = sleep_until(deadline) => {
+            stream_error(StreamCondition::ConnectionTimeout, "logging in took too long; connect again")
         }
-    };
-    let late = async {
-        match deadline {
-            Some(deadline) => sleep_until(deadline).await,
-            None => pending().await,
-        }
-    };
-    let (condition, text) = tokio::select! {
-        biased;
-        () = shutdown.cancelled() => (StreamCondition::SystemShutdown, "the server stops"),
-        end = end => match end {
-            End::Replaced => (StreamCondition::Conflict, "this resource was bound by another connection"),
-            End::SlowReader => (StreamCondition::PolicyViolation, "you do not read what you are sent; connect again"),
-            End::AccountDeleted => (StreamCondition::NotAuthorized, "this account is deleted"),
-        },
-        () = late => (StreamCondition::ConnectionTimeout, "logging in took too long; connect again"),
-    };
+    }
+}
+
+fn stream_error(condition: StreamCondition, text: &str) -> StreamError {
     StreamError { condition, text: Some(text.to_owned()) }
 }

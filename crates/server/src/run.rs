@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use crate::accounts::{Accounts, StoreError};
 use crate::admin::{self, listener::SocketFile};
-use crate::sessions::SessionTable;
+use crate::sessions::{End, SessionTable};
 use crate::settings::Settings;
 use crate::tls::{Tls, TlsError};
 use crate::{clients, notify, open_files};
@@ -136,6 +136,7 @@ impl Running {
     /// Ends everything; returns when the streams are closed, or have had their time.
     pub async fn stop(self) {
         self.node.shutdown.cancel();
+        self.node.sessions.end_all(End::Stopped);
         self.node.connections.close();
         if tokio::time::timeout(FAREWELL_MAX, self.node.connections.wait()).await.is_err() {
             warn!("{} connections did not end in time", self.node.connections.len());

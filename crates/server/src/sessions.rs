@@ -39,6 +39,8 @@ pub enum End {
     SlowReader,
     /// Its account is deleted.
     AccountDeleted,
+    /// The node stops.
+    Stopped,
 }
 
 impl Bound {
@@ -160,6 +162,12 @@ impl SessionTable {
     pub fn of(&self, account: &BareJid) -> Vec<Arc<Bound>> {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
         accounts.get(account).cloned().unwrap_or_default()
+    }
+
+    /// Ends all of them. Each waits for its own end only, so that no message passes a lock that all share.
+    pub fn end_all(&self, end: End) {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.values().flatten().for_each(|bound| bound.end(end));
     }
 
     /// How many there are.
