@@ -164,12 +164,12 @@ pub(crate) fn cleaned(payloads: &[Element]) -> Fragment {
     Fragment::of(payloads.iter().filter(|payload| !is_the_rooms_word(payload) && !is_stanza_id(payload)))
 }
 
-/// What a session says to a room or through it. Ids that others gave stay (XEP-0359 §4), those in the room's name go.
+/// What a session says to a room or through it. Ids that others gave stay (XEP-0359 §4), those in the name of the room's own service go.
 pub(crate) fn cleaned_message(stanza: &MessageStanza) -> Fragment {
-    let room = stanza.head.to.as_ref().map(Jid::to_bare);
+    let service = stanza.head.to.as_ref().map(Jid::domain);
     let forged = |payload: &Element| {
-        let by = payload.attribute("by").and_then(|by| Jid::parse(by.trim()).ok()).map(|by| by.to_bare());
-        is_stanza_id(payload) && (by.is_none() || by == room)
+        let by = payload.attribute("by").and_then(|by| Jid::parse(by.trim()).ok());
+        is_stanza_id(payload) && by.is_none_or(|by| Some(by.domain()) == service)
     };
     Fragment::of(stanza.payloads.iter().filter(|payload| !is_the_rooms_word(payload) && !forged(payload)))
 }
@@ -181,7 +181,15 @@ fn is_stanza_id(payload: &Element) -> bool {
 /// What rooms, archives and servers say: statuses and items, stamps, copies. Nobody here can vouch for what a client says in their place.
 fn is_the_rooms_word(payload: &Element) -> bool {
     match payload.namespace() {
-        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS | ns::ADDRESS | ns::DELAY | ns::DELAY_OLD => true,
+        ns::MUC
+        | ns::MUC_USER
+        | ns::MUC_ADMIN
+        | ns::MUC_OWNER
+        | ns::OCCUPANT_ID
+        | ns::HATS
+        | ns::ADDRESS
+        | ns::DELAY
+        | ns::DELAY_OLD => true,
         ns::CLIENT => payload.name() == "error",
         namespace => namespace.starts_with("urn:xmpp:mam:") || namespace.starts_with("urn:xmpp:carbons:"),
     }
