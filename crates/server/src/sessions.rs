@@ -169,11 +169,6 @@ impl SessionTable {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
         accounts.values().flatten().for_each(|bound| bound.end(end));
     }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.accounts.read().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
-    }
 }
 
 impl conclave_cluster::Sessions for SessionTable {
