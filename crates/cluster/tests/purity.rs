@@ -54,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conclave-xmpp", &[]),
     ("conclave-muc", &["conclave-xmpp"]),
     ("conclave-cluster", &["conclave-muc", "conclave-xmpp"]),
+    ("conclave-raft", &[]),
     ("conclave-scansion", &["conclave-xmpp"]),
     ("conclave-server", &["conclave-cluster", "conclave-muc", "conclave-xmpp"]),
 ];
