@@ -1,5 +1,6 @@
 //! Many Raft groups on one node: opaque entries in, the same entries out on every replica, in one order, and never lost once committed.
 
+pub mod fatal;
 mod log;
 mod state;
 mod transport;
