@@ -1,0 +1,120 @@
+//! Checkpoints: a queue with at most one of each group, and the one thread that writes them, all that wait with one sync.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::store::Shared;
+use super::{Change, StateError, StateHash};
+use crate::fatal;
+
+/// Told the hash of the state once the disk has the checkpoint.
+pub(crate) type Done = Box<dyn FnOnce(StateHash) + Send>;
+
+/// One that waits.
+pub(super) struct Checkpoint {
+    pub(super) index: u64,
+    pub(super) note: Bytes,
+    pub(super) changes: Vec<Change>,
+    pub(super) done: Done,
+}
+
+/// At most one of each group.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    checkpoints: BTreeMap<u32, Checkpoint>,
+    closed: bool,
+}
+
+impl Queue {
+    pub(super) fn put(&self, group: u32, checkpoint: Checkpoint) -> Result<(), StateError> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(StateError::Closed);
+        }
+        if waiting.checkpoints.contains_key(&group) {
+            return Err(StateError::Busy { group });
+        }
+        waiting.checkpoints.insert(group, checkpoint);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Drops what waits of a group.
+    pub(super) fn drop_group(&self, group: u32) {
+        self.lock().checkpoints.remove(&group);
+    }
+
+    /// Nothing is taken from now on; what waits is still written.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn take(&self) -> BTreeMap<u32, Checkpoint> {
+        std::mem::take(&mut self.lock().checkpoints)
+    }
+
+    /// Waits until there is one; false if there never will be.
+    fn wait(&self) -> bool {
+        let waiting = self.changed.wait_while(self.lock(), |waiting| waiting.checkpoints.is_empty() && !waiting.closed);
+        !waiting.unwrap_or_else(PoisonError::into_inner).checkpoints.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread. It ends when the queue is closed and empty; a panic in it ends the process, since nobody would miss its checkpoints.
+pub(super) fn run(shared: &Shared) {
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        while shared.queue.wait() {
+            save_waiting(shared);
+        }
+    }));
+    if worked.is_err() {
+        fatal::stop(&shared.path, "save checkpoints to", &"the thread panicked");
+    }
+}
+
+/// Saves everything that waits. What waits is taken under the writer's lock, so that a replacement can drop what it makes obsolete.
+fn save_waiting(shared: &Shared) {
+    let saved = shared.live("save a checkpoint to", |writer| {
+        let mut done = Vec::new();
+        for (group, checkpoint) in shared.queue.take() {
+            match writer.head(group) {
+                Some(head) if checkpoint.index < head.index => {
+                    tracing::error!(
+                        group,
+                        index = checkpoint.index,
+                        stored = head.index,
+                        "a checkpoint leads back; it is dropped"
+                    );
+                    continue;
+                }
+                _ => writer.save(group, checkpoint.index, checkpoint.note, checkpoint.changes)?,
+            }
+            done.push((group, checkpoint.done));
+        }
+        writer.sync()?;
+        let mut summaries = shared.summaries();
+        let heads = done.into_iter().filter_map(|(group, done)| Some((group, writer.head(group)?, done)));
+        Ok(heads
+            .map(|(group, head, done)| {
+                summaries.insert(group, (head.index, head.hash));
+                (head.hash, done)
+            })
+            .collect::<Vec<_>>())
+    });
+    // An error here is that the database was closed; then nobody waits for its checkpoints.
+    saved.into_iter().flatten().for_each(|(hash, done)| done(hash));
+}
