@@ -4,8 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::snapshot::{INSTALL, Name, PART, create_directory};
+use super::block::{Subject, Whole};
+use super::snapshot::{self, INSTALL, Name, PART, create_directory};
 use super::{SnapshotFile, StateError};
 
 /// Bytes of a snapshot, at most. The state is held in memory on both sides; no group's comes near this.
@@ -16,7 +18,7 @@ pub(crate) const SNAPSHOT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub(crate) struct Incoming {
     directory: PathBuf,
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     name: Name,
     size: u64,
     received: u64,
@@ -38,6 +40,7 @@ impl Incoming {
         let path = directory.join(name.to_string()).with_extension(PART);
         delete_others(&directory, group, &path).map_err(StateError::io(&directory, "clear"))?;
         let (file, received) = open(&path, size).map_err(StateError::io(&path, "open"))?;
+        let file = Arc::new(file);
         Ok(Incoming { directory, path, file, name, size, received })
     }
 
@@ -62,7 +65,7 @@ impl Incoming {
         Ok(self.received)
     }
 
-    /// Checks that all is there and whole, and makes it the group's snapshot to install; the disk has it when this returns.
+    /// Checks that all is there and whole, and makes it a snapshot to install; the disk has it when this returns.
     ///
     /// # Errors
     /// [`StateError::Refused`] if it is not all there, and the transfer can go on. [`StateError::Damaged`] if it is not whole, or not what its
@@ -71,24 +74,25 @@ impl Incoming {
         if self.received < self.size {
             return Err(StateError::refused(format!("{} of its {} bytes are here", self.received, self.size)));
         }
-        let file = self.verify().inspect_err(|error| {
+        let whole = self.verify().inspect_err(|error| {
             if !matches!(error, StateError::Io { .. }) {
                 let _ = std::fs::remove_file(&self.path);
             }
-        })?;
-        let install = self.directory.join(self.name.group.to_string()).with_extension(INSTALL);
+        });
+        let (subject, whole) = whole?;
+        let install = self.path.with_extension(INSTALL);
         let placed = self.file.sync_all().and_then(|()| std::fs::rename(&self.path, &install));
         placed.and_then(|()| File::open(&self.directory)?.sync_all()).map_err(StateError::io(&install, "write"))?;
-        Ok(file.moved(install))
+        Ok(SnapshotFile::of(install, self.file, subject, whole))
     }
 
-    fn verify(&self) -> Result<SnapshotFile, StateError> {
-        let file = SnapshotFile::open(&self.path)?;
-        if (file.group, file.index) != (self.name.group, self.name.index) {
-            let reason = format!("it is of group {} at {}, which is not what its name says", file.group, file.index);
+    fn verify(&self) -> Result<(Subject, Whole), StateError> {
+        let (subject, whole) = snapshot::verify(&self.path, &self.file)?;
+        if (subject.group, subject.index) != (self.name.group, self.name.index) {
+            let reason = format!("it is of group {} at {}, which is not what its name says", subject.group, subject.index);
             return Err(StateError::damaged(&self.path, reason));
         }
-        Ok(file)
+        Ok((subject, whole))
     }
 }
 

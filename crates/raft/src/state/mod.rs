@@ -12,6 +12,7 @@ mod hash;
 mod head;
 mod incoming;
 mod loading;
+mod pairs;
 mod pending;
 mod record;
 mod replacement;

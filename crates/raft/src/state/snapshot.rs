@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::block::{self, Pairs, Subject};
+use super::block::{self, Subject, Whole};
+use super::pairs::Pairs;
 use super::{Pair, StateError, StateHash};
 
 /// Where the files are, in the node's directory.
@@ -19,8 +20,8 @@ pub(super) const OUT: &str = "out";
 pub(super) const PART: &str = "part";
 pub(super) const INSTALL: &str = "install";
 
-/// A whole snapshot file. One made by [`SnapshotFile::write`] is deleted with its last clone: whoever keeps the newest of a group deletes the one
-/// before when it takes another's place, but not under a transfer. One that was received stays until [`SnapshotFile::delete`].
+/// A whole snapshot file. It is deleted with its last clone: whoever keeps the newest of a group deletes the one before by that, but not under a
+/// transfer; and one that was received goes when it is installed, or was given up. A crash before that leaves it, for [`super::pending`].
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotFile {
     pub(crate) path: PathBuf,
@@ -50,24 +51,26 @@ impl SnapshotFile {
         let name = Name { group, index, random: u64::from_be_bytes(random) }.to_string();
         let path = create_directory(dir)?.join(&name).with_extension(OUT);
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        // From here on, a failure deletes it.
-        let kept = Arc::new(Kept { file, delete: Some(path.clone()) });
         let subject = Subject { group, index, note };
-        let whole = block::write(&kept.file, &subject, pairs)?;
-        let block::Whole { count, hash, size } = whole;
-        Ok(SnapshotFile { path, group, index, note: subject.note, size, count, hash, name, kept })
+        let written = block::write(&file, &subject, pairs);
+        let whole = written.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+        Ok(SnapshotFile::of(path, Arc::new(file), subject, whole))
     }
 
-    /// Opens a received file, and reads all of it to see that it is whole.
+    /// Opens a received file, and reads all of it to see that it is whole. From then on it is deleted as any other.
     pub fn open(path: &Path) -> Result<SnapshotFile, StateError> {
         let file = File::open(path).map_err(StateError::io(path, "open"))?;
-        let (Subject { group, index, note }, mut pairs) = Pairs::open(path)?;
-        pairs.by_ref().try_for_each(|pair| pair.map(drop))?;
-        let whole = pairs.whole.ok_or_else(|| StateError::damaged(path, "it has no end"))?;
-        let block::Whole { count, hash, size } = whole;
+        let file = Arc::new(file);
+        let (subject, whole) = verify(path, &file)?;
+        Ok(SnapshotFile::of(path.to_owned(), file, subject, whole))
+    }
+
+    /// One that is whole.
+    pub(super) fn of(path: PathBuf, file: Arc<File>, subject: Subject, whole: Whole) -> SnapshotFile {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let kept = Arc::new(Kept { file, delete: None });
-        Ok(SnapshotFile { path: path.to_owned(), group, index, note, size, count, hash, name, kept })
+        let (Subject { group, index, note }, Whole { count, hash, size }) = (subject, whole);
+        let kept = Arc::new(Kept { file, path: path.clone() });
+        SnapshotFile { path, group, index, note, size, count, hash, name, kept }
     }
 
     /// Tells it from all others, for a transfer that is resumed: group, index, and 16 random hexadecimal digits.
@@ -85,40 +88,33 @@ impl SnapshotFile {
 
     /// All pairs. Checked again while they are read: the last item is an error unless the whole file is as it was.
     pub fn pairs(&self) -> impl Iterator<Item = Result<Pair, StateError>> + use<> {
-        let (pairs, error) = match Pairs::open(&self.path) {
+        let (pairs, error) = match Pairs::open(&self.path, &self.kept.file) {
             Ok((_, pairs)) => (Some(pairs), None),
             Err(error) => (None, Some(Err(error))),
         };
         pairs.into_iter().flatten().chain(error)
     }
-
-    /// Deletes the file; a crash may bring it back.
-    pub fn delete(&self) -> Result<(), StateError> {
-        match std::fs::remove_file(&self.path) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
-            deleted => deleted.map_err(StateError::io(&self.path, "delete")),
-        }
-    }
-
-    /// It goes by another path now.
-    pub(super) fn moved(self, path: PathBuf) -> SnapshotFile {
-        SnapshotFile { path, ..self }
-    }
 }
 
-/// The open file of a snapshot.
+/// Reads all of a file. The path is for the error.
+pub(super) fn verify(path: &Path, file: &Arc<File>) -> Result<(Subject, Whole), StateError> {
+    let (subject, mut pairs) = Pairs::open(path, file)?;
+    pairs.by_ref().try_for_each(|pair| pair.map(drop))?;
+    let whole = pairs.whole.ok_or_else(|| StateError::damaged(path, "it has no end"))?;
+    Ok((subject, whole))
+}
+
+/// The open file of a snapshot: whoever reads it does so even when it has no name any more.
 #[derive(Debug)]
 struct Kept {
-    file: File,
-    delete: Option<PathBuf>,
+    file: Arc<File>,
+    path: PathBuf,
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if let Some(path) = &self.delete
-            && let Err(error) = std::fs::remove_file(path)
-        {
-            tracing::warn!(path = %path.display(), %error, "a snapshot that is no longer needed stays until the next start");
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "could not delete a snapshot that is no longer needed");
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) const DIRECTORY: &str = "state";
 /// The state of all groups of a node, on disk. Clones are the same store; it is closed with [`StateStore::close`] or with the last of them.
 #[derive(Clone)]
 pub(crate) struct StateStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Ends the thread with the last clone.
     _thread: Arc<Thread>,
 }

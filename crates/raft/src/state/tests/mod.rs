@@ -1,8 +1,12 @@
 //! Whole stores and files, from outside.
 
+mod damage;
+mod damaged_snapshot;
 mod history;
 mod queue;
+mod records;
 mod round_trip;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
