@@ -32,7 +32,6 @@ impl Database {
         let file = path.join("db");
         let file = File::open(&file).map_err(StateError::io(&file, "open"))?;
         let database = Database { path: path.to_owned(), sled: Some(sled), file };
-        database.check_blobs()?;
         database.sync()?;
         database.sync_names()?;
         Ok(database)

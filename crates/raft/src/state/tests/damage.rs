@@ -171,6 +171,10 @@ fn a_database_that_is_gone_is_missed() {
         remove(dir.path());
         assert!(whole.is_damaged(dir.path()), "{number}");
     }
+    let dir = whole.copy();
+    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    assert!(whole.is_damaged(dir.path()));
+    assert!(!dir.path().join("state").exists(), "something new is where the old was");
     // All of it at once is a new node; what it should have, only the log knows.
     let dir = whole.copy();
     std::fs::remove_dir_all(dir.path().join("state")).unwrap();
@@ -219,6 +223,19 @@ fn files_that_were_never_synced_are_not_trusted() {
     let dir = whole.copy();
     std::fs::write(dir.path().join("state/blobs/0"), b"x").unwrap();
     assert!(whole.is_damaged(dir.path()));
+
+    // They come in the middle of life.
+    let dir = whole.copy();
+    let database = database::Database::open(&dir.path().join("state")).unwrap();
+    database.sync().unwrap();
+    std::fs::write(dir.path().join("state/blobs/0"), b"x").unwrap();
+    assert!(matches!(database.sync(), Err(StateError::Damaged { .. })));
+}
+
+#[test]
+fn a_panic_of_sled_is_damage() {
+    let error = database::guarded::<()>(Path::new("state"), || panic!("at {}", 5)).unwrap_err();
+    assert_eq!(error.to_string(), "state is damaged: sled panicked on it: at 5");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_replacement_drops_the_checkpoint_that_waits() {
     };
     store.save(GROUP, 1, note(1), vec![set("a", "1")], Box::new(hold)).unwrap();
     inside.recv_timeout(PATIENCE).unwrap();
-    store.save(GROUP, 2, note(2), vec![set("late", "2")], Box::new(|_| panic!("dropped"))).unwrap();
+    store.save(GROUP, 20, note(20), vec![set("late", "2")], Box::new(|_| panic!("dropped"))).unwrap();
     let new = some_pairs(3, 10);
     replace(&store, GROUP, 9, &new);
     release.send(()).unwrap();
