@@ -24,7 +24,7 @@ pub(super) const DIRECTORY: &str = "state";
 pub(crate) struct StateStore {
     pub(super) shared: Arc<Shared>,
     /// Ends the thread with the last clone.
-    _thread: Arc<Thread>,
+    thread: Arc<Thread>,
 }
 
 impl StateStore {
@@ -41,8 +41,8 @@ impl StateStore {
         let work = shared.clone();
         let thread = std::thread::Builder::new().name("state".to_owned()).spawn(move || checkpoint::run(&work));
         let thread = thread.map_err(StateError::io(dir, "start a thread for the state in"))?;
-        let thread = Thread { shared: shared.clone(), handle: Mutex::new(Some(thread)) };
-        Ok(StateStore { shared, _thread: Arc::new(thread) })
+        let thread = Arc::new(Thread { shared: shared.clone(), handle: Mutex::new(Some(thread)) });
+        Ok(StateStore { shared, thread })
     }
 
     /// What is stored of a group, every record verified; none if nothing is. Blocks, and checkpoints with it.
@@ -97,7 +97,7 @@ impl StateStore {
 
     /// Writes what waits, and closes the database, for all clones. Not to be called from a `done`.
     pub fn close(self) {
-        self._thread.end();
+        self.thread.end();
         *self.shared.writer() = None;
     }
 }

@@ -72,6 +72,21 @@ fn a_snapshot_is_deleted_with_its_last_clone() {
     assert!(files(dir.path()).is_empty());
 }
 
+/// However much there is, what was given is in the file but for one block.
+#[test]
+fn a_snapshot_is_written_while_its_pairs_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let length = || std::fs::read_dir(dir.path().join("snapshots")).unwrap().next().unwrap().unwrap().metadata().unwrap().len();
+    let mut given = 0;
+    let pairs = (0..20_000).map(|n| {
+        assert!(length() + 70_000 > given, "{given} bytes were given, and {} are written", length());
+        given += 1000;
+        (Bytes::from(format!("key {n}")), value(1000, n))
+    });
+    let file = SnapshotFile::write(dir.path(), GROUP, INDEX, note(INDEX), pairs).unwrap();
+    assert!(file.size > 20_000_000);
+}
+
 #[test]
 fn a_transfer_goes_on_wherever_it_broke_off() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
