@@ -1,0 +1,178 @@
+//! One group's part of the node's log, as openraft wants to see it.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use tokio::sync::oneshot;
+
+use super::codec;
+use super::types::{Entry, LogId, Types, Vote};
+use crate::GroupId;
+use crate::log::Log;
+
+/// The slot of a group that holds its vote.
+const VOTE: u64 = 1;
+
+/// Where the votes of forgotten groups are kept; the slot is the group. A replica that comes back must not vote twice in one term.
+const FORGOTTEN: u32 = GroupId::RESERVED + 1;
+
+/// Entries that go into one message to a peer, in bytes: below the limit of a call with room for what is around them.
+const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Entries that are read at once while they are applied, in bytes: what a group that catches up holds in memory.
+const APPLY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The log and vote of one group.
+#[derive(Clone)]
+pub(crate) struct GroupLog {
+    log: Log,
+    group: u32,
+}
+
+impl GroupLog {
+    pub fn new(log: Log, group: u32) -> Self {
+        Self { log, group }
+    }
+
+    /// Deletes everything but the vote.
+    pub async fn forget(&self) {
+        if let Some(vote) = self.log.slot(self.group, VOTE) {
+            self.set(FORGOTTEN, u64::from(self.group), vote).await;
+        }
+        let (synced, done) = oneshot::channel();
+        self.log.forget(self.group, Some(Box::new(move || drop(synced.send(())))));
+        let _ = done.await;
+    }
+
+    /// Takes up the vote of an earlier time in this group, if there was one.
+    pub async fn remember(&self) {
+        if let (None, Some(vote)) = (self.log.slot(self.group, VOTE), self.log.slot(FORGOTTEN, u64::from(self.group))) {
+            self.set(self.group, VOTE, vote).await;
+        }
+    }
+
+    /// Writes a slot, and waits until it is on disk. False when the log has been closed.
+    async fn set(&self, group: u32, slot: u64, value: Bytes) -> bool {
+        let (synced, done) = oneshot::channel();
+        self.log.room().await;
+        let then = Box::new(move || drop(synced.send(())));
+        self.log.set(group, slot, value, Some(then)).is_ok() && done.await.is_ok()
+    }
+
+    /// The position up to which entries are gone.
+    pub fn purged(&self) -> io::Result<Option<LogId>> {
+        let note = self.log.extent(self.group).purged.map(|(_, note)| note);
+        Ok(note.map(codec::decode_log_id).transpose()?)
+    }
+
+    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        let entries = self.log.read(self.group, from..to, bytes_max).map_err(io::Error::other)?;
+        entries.into_iter().map(|(_, bytes)| codec::decode_entry(bytes).map_err(Into::into)).collect()
+    }
+
+    fn vote(&self) -> io::Result<Option<Vote>> {
+        Ok(self.log.slot(self.group, VOTE).map(codec::decode_vote).transpose()?)
+    }
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let from = match range.start_bound() {
+        Bound::Included(from) => *from,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let to = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(to) => *to,
+        Bound::Unbounded => u64::MAX,
+    };
+    (from, to)
+}
+
+impl RaftLogReader<Types> for GroupLog {
+    async fn try_get_log_entries<R>(&mut self, range: R) -> io::Result<Vec<Entry>>
+    where
+        R: RangeBounds<u64> + Clone + Debug + Send,
+    {
+        let (from, to) = bounds(&range);
+        self.read(from, to, usize::MAX)
+    }
+
+    async fn limited_get_log_entries(&mut self, from: u64, to: u64) -> io::Result<Vec<Entry>> {
+        self.read(from, to, MESSAGE_BYTES_MAX)
+    }
+
+    async fn entries_stream<R>(&mut self, range: R) -> impl Stream<Item = io::Result<Entry>> + Send
+    where
+        R: RangeBounds<u64> + Clone + Debug + Send,
+    {
+        let (from, to) = bounds(&range);
+        let log = self.clone();
+        let pieces = stream::unfold(Some(from), move |from| {
+            let log = log.clone();
+            async move {
+                let from = from.filter(|from| *from < to)?;
+                match log.read(from, to, APPLY_BYTES_MAX) {
+                    Ok(entries) if entries.is_empty() => None,
+                    Ok(entries) => {
+                        let next = from + entries.len() as u64;
+                        Some((entries.into_iter().map(Ok).collect::<Vec<_>>(), Some(next)))
+                    }
+                    Err(error) => Some((vec![Err(error)], None)),
+                }
+            }
+        });
+        Box::pin(futures_util::StreamExt::flat_map(pieces, stream::iter))
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        self.vote()
+    }
+}
+
+impl RaftLogStorage<Types> for GroupLog {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+        let last_purged_log_id = self.purged()?;
+        let last_log_id = match self.log.extent(self.group).last {
+            Some(last) => self.read(last, last + 1, usize::MAX)?.pop().map(|entry| entry.log_id),
+            None => last_purged_log_id,
+        };
+        Ok(LogState { last_purged_log_id, last_log_id })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let synced = self.set(self.group, VOTE, codec::encode_vote(vote)).await;
+        if synced { Ok(()) } else { Err(io::Error::other("the log has been closed")) }
+    }
+
+    async fn append<I>(&mut self, entries: I, flushed: IOFlushed<Types>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + Send,
+        I::IntoIter: Send,
+    {
+        let entries = entries.into_iter().map(|entry| (entry.log_id.index, codec::encode_entry(&entry))).collect();
+        self.log.room().await;
+        // There is no other outcome than success: the process ends when the disk fails.
+        let done = Box::new(move || flushed.io_completed(Ok(())));
+        self.log.append(self.group, entries, Some(done)).map_err(io::Error::other)
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let from = last.map_or(0, |last| last.index + 1);
+        self.log.truncate(self.group, from, None).map_err(io::Error::other)
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        self.log.purge(self.group, upto.index, codec::encode_log_id(&upto), None).map_err(io::Error::other)
+    }
+}

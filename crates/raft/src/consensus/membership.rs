@@ -1,0 +1,143 @@
+//! Who belongs to a group: one change at a time, each by a committed entry, never leaving it without a majority that has the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver as _;
+use openraft::errors::RaftError;
+use openraft::{ChangeMembers, EmptyNode};
+
+use super::proposal::not_committed;
+use super::replica::Replica;
+use super::transfer;
+use crate::{NodeId, NotCommitted, Refusal};
+
+type Change = ChangeMembers<u64, EmptyNode>;
+
+/// A learner that lacks more entries than this may not vote: until it has them, it would only count against the majority.
+const LAG_MAX: u64 = 1000;
+
+/// How long a promotion waits for a learner that is further behind.
+const CATCH_UP_MAX: Duration = Duration::from_secs(60);
+
+/// A change that is not done by then has an unknown outcome.
+const CHANGE_MAX: Duration = Duration::from_secs(30);
+
+/// A learner gets all entries and has no vote.
+pub(crate) async fn add_learner(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+    let _alone = replica.membership.lock().await;
+    if members(replica).1.contains(&node) {
+        return Ok(());
+    }
+    change(replica, Change::AddNodes(BTreeMap::from([(node.0, EmptyNode::new())])), true).await
+}
+
+/// A learner that has caught up becomes a voter.
+pub(crate) async fn promote(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+    let _alone = replica.membership.lock().await;
+    let (voters, nodes) = members(replica);
+    if voters.contains(&node) {
+        return Ok(());
+    }
+    if !nodes.contains(&node) {
+        return Err(Refusal::Membership(format!("node {node} is no learner of this group: add it as one first")).into());
+    }
+    caught_up(replica, node).await?;
+    change(replica, Change::AddVoterIds(BTreeSet::from([node.0])), true).await
+}
+
+/// A voter goes and a learner that has caught up takes its place, in one change.
+pub(crate) async fn replace(replica: &Replica, old: NodeId, new: NodeId) -> Result<(), NotCommitted> {
+    hand_over_if_us(replica, old).await?;
+    let _alone = replica.membership.lock().await;
+    let (mut voters, nodes) = members(replica);
+    if !voters.contains(&old) {
+        return Err(Refusal::Membership(format!("node {old} is no voter of this group")).into());
+    }
+    if !nodes.contains(&new) {
+        return Err(Refusal::Membership(format!("node {new} is no learner of this group: add it as one first")).into());
+    }
+    caught_up(replica, new).await?;
+    voters.remove(&old);
+    voters.insert(new);
+    change(replica, Change::ReplaceAllVoters(voters.iter().map(|node| node.0).collect()), false).await
+}
+
+/// A voter or learner goes. A leader that is to go hands over first, and then refuses, naming the new one.
+pub(crate) async fn remove(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+    hand_over_if_us(replica, node).await?;
+    let _alone = replica.membership.lock().await;
+    let (voters, nodes) = members(replica);
+    if voters.contains(&node) {
+        if voters.len() == 1 {
+            return Err(Refusal::Membership(format!("node {node} is the last voter of this group")).into());
+        }
+        change(replica, Change::RemoveVoters(BTreeSet::from([node.0])), false).await
+    } else if nodes.contains(&node) {
+        change(replica, Change::RemoveNodes(BTreeSet::from([node.0])), false).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Voters, and all.
+fn members(replica: &Replica) -> (BTreeSet<NodeId>, BTreeSet<NodeId>) {
+    let metrics = replica.raft.server_metrics();
+    let metrics = metrics.borrow_watched();
+    let voters = metrics.membership_config.voter_ids().map(NodeId).collect();
+    let nodes = metrics.membership_config.nodes().map(|(node, _)| NodeId(*node)).collect();
+    (voters, nodes)
+}
+
+/// A leader cannot go while it leads: nobody would be left to say that it has gone.
+async fn hand_over_if_us(replica: &Replica, leaving: NodeId) -> Result<(), NotCommitted> {
+    if leaving != replica.node || replica.heard_leader() != Some(replica.node) || members(replica).0.len() == 1 {
+        return Ok(());
+    }
+    let leader = transfer::transfer(replica, None).await?;
+    Err(Refusal::NotLeader { leader: Some(leader) }.into())
+}
+
+async fn caught_up(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+    let lag = |metrics: &openraft::RaftMetrics<super::types::Types>| {
+        let last = metrics.last_log_index.map_or(0, |index| index + 1);
+        let has = metrics.replication.as_ref().and_then(|replication| replication.get(&node.0).cloned().flatten());
+        last.saturating_sub(has.map_or(0, |id| id.index + 1))
+    };
+    let mut metrics = replica.raft.metrics();
+    let waited = tokio::time::timeout(CATCH_UP_MAX, async {
+        loop {
+            {
+                let metrics = metrics.borrow_watched();
+                if metrics.replication.is_none() {
+                    return Err(Refusal::NotLeader { leader: metrics.current_leader.map(NodeId) });
+                }
+                if lag(&metrics) <= LAG_MAX {
+                    return Ok(());
+                }
+            }
+            if metrics.changed().await.is_err() {
+                return Err(Refusal::Stopped("it was stopped".to_owned()));
+            }
+        }
+    })
+    .await;
+    match waited {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => {
+            let behind = lag(&replica.raft.metrics().borrow_watched());
+            let why =
+                format!("node {node} is {behind} entries behind and does not catch up: see whether it runs and can be reached");
+            Err(Refusal::Membership(why).into())
+        }
+    }
+}
+
+async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {
+    match tokio::time::timeout(CHANGE_MAX, replica.raft.change_membership(change, retain)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(RaftError::APIError(error))) => Err(not_committed(error)),
+        Ok(Err(RaftError::Fatal(fatal))) => Err(Refusal::Stopped(fatal.to_string()).into()),
+        Err(_) => Err(NotCommitted::Unknown(format!("the change is not committed after {} s", CHANGE_MAX.as_secs()))),
+    }
+}

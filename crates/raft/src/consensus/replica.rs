@@ -1,0 +1,104 @@
+//! One group on this node: openraft's handle and what we keep beside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver as _;
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::barrier::Barrier;
+use super::log_store::GroupLog;
+use super::progress::Progress;
+use super::snapshot::LastOutgoing;
+use super::types::Raft;
+use crate::settings::Timing;
+use crate::state::{Incoming, StateStore};
+use crate::transport::Transport;
+use crate::{GroupId, NodeId};
+
+/// Everything about one replica.
+pub(crate) struct Replica {
+    pub node: NodeId,
+    pub group: GroupId,
+    pub raft: Raft,
+    pub timing: Timing,
+    pub transport: Arc<Transport>,
+    pub log: GroupLog,
+    pub store: StateStore,
+    pub progress: Arc<Progress>,
+    pub outgoing: LastOutgoing,
+    pub barrier: Barrier,
+    /// Bytes that may be proposed and not answered.
+    pub in_flight: Arc<Semaphore>,
+    /// Set while leadership is being handed over: from then on this node is not to be called leader.
+    pub leaving: AtomicBool,
+    pub leaving_changed: Notify,
+    /// The snapshot that the leader is sending.
+    pub incoming: Mutex<Option<(String, Incoming)>>,
+    /// One change of the membership at a time, from this node.
+    pub membership: Mutex<()>,
+    /// Ends the tasks of the group.
+    pub stop: CancellationToken,
+}
+
+impl Replica {
+    /// The leader by what was heard last; it may be this node.
+    pub fn heard_leader(&self) -> Option<NodeId> {
+        self.raft.server_metrics().borrow_watched().current_leader.map(NodeId)
+    }
+
+    /// Why the replica does no more work, if so.
+    pub fn failure(&self) -> Option<String> {
+        self.raft.metrics().borrow_watched().running_state.as_ref().err().map(ToString::to_string)
+    }
+
+    /// Those who vote now.
+    pub fn voters(&self) -> Vec<NodeId> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let mut voters: Vec<_> = metrics.membership_config.voter_ids().map(NodeId).collect();
+        voters.sort();
+        voters.dedup();
+        voters
+    }
+
+    pub fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Release);
+        self.leaving_changed.notify_waiters();
+    }
+
+    /// Writes checkpoints: when enough entries are in none, and otherwise a moment after the first.
+    pub async fn checkpoints(self: Arc<Self>, interval: Duration) {
+        while self.stop.run_until_cancelled(self.next_checkpoint(interval)).await == Some(true) {}
+    }
+
+    async fn next_checkpoint(&self, interval: Duration) -> bool {
+        self.progress.dirty.notified().await;
+        let _ = tokio::time::timeout(interval, self.progress.full.notified()).await;
+        let applied = self.progress.applied();
+        self.progress.saved() >= applied || self.checkpoint().await.is_some()
+    }
+
+    /// Has everything applied so far written to disk. The index up to which that is so; `None` when the group was stopped.
+    pub async fn checkpoint(&self) -> Option<u64> {
+        let applied = self.progress.applied();
+        while self.progress.saved() < applied {
+            self.raft.trigger().snapshot().await.ok()?;
+            // One that was under way already may end below: then another is asked for.
+            let saved = self.progress.saved_at_least(applied);
+            let _ = tokio::time::timeout(Duration::from_millis(200), saved).await;
+            if self.failure().is_some() {
+                return None;
+            }
+        }
+        applied.checked_sub(1)
+    }
+
+    /// Ends the group on this node; its data stay.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        let _ = self.raft.shutdown().await;
+    }
+}

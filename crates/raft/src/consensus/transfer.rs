@@ -1,0 +1,81 @@
+//! Handing leadership over, with a limit: openraft waits for ever for a target that does not take it.
+
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver as _;
+
+use super::replica::Replica;
+use crate::{NodeId, Refusal};
+
+/// A target that does not lead by then is given up for the next one. A healthy one takes 8 to 64 ms.
+const TARGET_MAX: Duration = Duration::from_millis(500);
+
+/// Hands over to `to`, or to whoever is furthest when it is `None` or does not take it. Who leads now.
+pub(crate) async fn transfer(replica: &Replica, to: Option<NodeId>) -> Result<NodeId, Refusal> {
+    let heard = replica.heard_leader();
+    if heard != Some(replica.node) {
+        return Err(Refusal::NotLeader { leader: heard });
+    }
+    let _guard = Leaving::begin(replica);
+    for target in targets(replica, to) {
+        if replica.raft.trigger().transfer_leader(target.0).await.is_err() {
+            return Err(Refusal::Stopped(replica.failure().unwrap_or_default()));
+        }
+        if let Ok(leader) = tokio::time::timeout(TARGET_MAX, other_leads(replica)).await {
+            return Ok(leader);
+        }
+        tracing::warn!(group = %replica.group, %target, "leadership was not taken within {} ms; trying another node", TARGET_MAX.as_millis());
+    }
+    // The core refuses writes since the first attempt, and sends no sign of life: a new term makes it leader again, or another.
+    let vote = replica.raft.server_metrics().borrow_watched().vote;
+    let _ = replica.raft.trigger().elect(false).await;
+    let _ = tokio::time::timeout(TARGET_MAX, async {
+        let mut changes = replica.raft.server_metrics();
+        while changes.borrow_watched().vote == vote && changes.changed().await.is_ok() {}
+    })
+    .await;
+    Err(Refusal::Membership("no other node took the leadership: they are out of reach or too far behind".to_owned()))
+}
+
+/// The wish first, then the others by how far they are. Whoever is out of reach comes last.
+fn targets(replica: &Replica, wish: Option<NodeId>) -> Vec<NodeId> {
+    let metrics = replica.raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let reached = |node: NodeId| {
+        let id = metrics.replication.as_ref().and_then(|replication| replication.get(&node.0).cloned().flatten());
+        id.map_or(0, |id| id.index + 1)
+    };
+    let mut voters: Vec<_> = metrics.membership_config.voter_ids().map(NodeId).filter(|node| *node != replica.node).collect();
+    voters.sort_by_key(|node| (Some(*node) != wish, replica.transport.is_dead(*node), std::cmp::Reverse(reached(*node))));
+    voters.dedup();
+    voters
+}
+
+async fn other_leads(replica: &Replica) -> NodeId {
+    let mut changes = replica.raft.server_metrics();
+    loop {
+        let leader = changes.borrow_watched().current_leader.map(NodeId);
+        if let Some(leader) = leader.filter(|leader| *leader != replica.node) {
+            return leader;
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// From the first attempt on another can be elected at any moment, so this node is not to be called leader until that is settled.
+struct Leaving<'a>(&'a Replica);
+
+impl<'a> Leaving<'a> {
+    fn begin(replica: &'a Replica) -> Self {
+        replica.set_leaving(true);
+        Self(replica)
+    }
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.set_leaving(false);
+    }
+}
