@@ -2,8 +2,11 @@
 
 pub mod fatal;
 mod log;
+mod node_id;
 mod state;
 mod transport;
+
+pub use node_id::NodeId;
 
 /// The generated records and calls of `proto/raft.proto`. Only the codec and the transport see them.
 #[allow(missing_docs, clippy::all)]
