@@ -51,7 +51,7 @@ impl DataDir {
             Some(record) => Record { incarnation: record.incarnation + 1, ..record },
             None => fresh(path, cluster, node, accept_loss)?,
         };
-        write(path, &record).map_err(io("write the identity into"))?;
+        write(path, &record)?;
         Ok(Self { path: path.to_owned(), record, _lock: lock })
     }
 
@@ -80,11 +80,7 @@ impl DataDir {
     }
 
     fn write(&self) -> Result<(), OpenError> {
-        write(&self.path, &self.record).map_err(|source| OpenError::Io {
-            what: "write the identity into",
-            path: self.path.clone(),
-            source,
-        })
+        write(&self.path, &self.record)
     }
 
     pub fn log(&self) -> PathBuf {
@@ -159,13 +155,17 @@ fn read(dir: &Path, accept_loss: &str) -> Result<Option<Record>, OpenError> {
 }
 
 /// Replaces the file in one step.
-fn write(dir: &Path, record: &Record) -> io::Result<()> {
+fn write(dir: &Path, record: &Record) -> Result<(), OpenError> {
     let temporary = dir.join("identity.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(render(record).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, dir.join(IDENTITY))?;
-    File::open(dir)?.sync_all()
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { what, path, source }
+    };
+    let mut file = File::create(&temporary).map_err(failed("create", &temporary))?;
+    file.write_all(render(record).as_bytes()).map_err(failed("write", &temporary))?;
+    file.sync_all().map_err(failed("sync", &temporary))?;
+    fs::rename(&temporary, dir.join(IDENTITY)).map_err(failed("rename", &temporary))?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("sync", dir))
 }
 
 #[cfg(test)]

@@ -136,6 +136,7 @@ pub(crate) fn read_state(dir: &Path, log: &Log) -> Result<(StateStore, BTreeMap<
     let mut stored = BTreeMap::new();
     for group in log.groups().into_iter().filter(|group| *group < GroupId::RESERVED) {
         if let Some(found) = state.load(group)? {
+            tracing::debug!(group, index = found.index, hash = %found.hash, "the state is as it was written");
             stored.insert(group, found);
         }
     }
@@ -150,6 +151,8 @@ fn drop_pending(dir: &Path) -> Result<(), OpenError> {
 
 /// Puts a snapshot in the place of a group's state.
 pub(crate) fn install(state: &StateStore, file: SnapshotFile) -> Result<(), StateError> {
+    let SnapshotFile { group, index, count, hash, .. } = &file;
+    tracing::info!(group, index, count, %hash, "a snapshot takes the place of the state");
     state.replace(file.group, file.index, file.note.clone(), file.pairs())?;
     Ok(())
 }
@@ -165,7 +168,7 @@ pub(crate) fn log_error(error: LogError, advice: &str) -> OpenError {
         LogError::Damaged { file, offset, reason } => {
             OpenError::Damaged { file, offset: Some(offset), reason, advice: advice.to_owned() }
         }
-        LogError::Io { file, source } => OpenError::Io { what: "read", path: file, source },
+        LogError::Io { file, what, source } => OpenError::Io { what, path: file, source },
         other => unreadable(Path::new("the log"), other.to_string()),
     }
 }

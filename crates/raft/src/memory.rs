@@ -25,7 +25,9 @@ impl Memory for PeerMemory {
         Box::pin(async move {
             let (synced, done) = oneshot::channel();
             self.0.room().await;
-            let then = Box::new(move || drop(synced.send(())));
+            let then = Box::new(move || {
+                let _ = synced.send(());
+            });
             match self.0.set(PEERS, node.0, encode(&peer), Some(then)) {
                 Ok(()) => drop(done.await),
                 // Too long for a slot, which it cannot be.

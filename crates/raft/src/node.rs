@@ -6,13 +6,12 @@ use std::sync::{Arc, PoisonError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::Channel;
 
 use crate::consensus::{self, Replicas, Service};
 use crate::disk::{Disk, unreadable};
 use crate::memory::PeerMemory;
-use crate::transport::{Transport, TransportLimits};
-use crate::{Applied, Group, GroupId, NodeId, OpenError, PeerStatus, Settings, StartError};
+use crate::transport::{Channel, Transport, TransportLimits};
+use crate::{Applied, Group, GroupId, LogStats, NodeId, OpenError, PeerStatus, Settings, StartError};
 
 /// A node with all its groups. Cheap to clone.
 #[derive(Clone)]
@@ -85,6 +84,11 @@ impl Node {
     /// The connection to a peer, for services of your own.
     pub fn channel(&self, peer: NodeId) -> Option<Channel> {
         self.0.transport.channel(peer)
+    }
+
+    /// Figures of the log of all groups, for metrics.
+    pub fn log_stats(&self) -> LogStats {
+        self.0.disk.log.stats()
     }
 
     /// Groups that have something on this node's disk, running or not.

@@ -29,7 +29,7 @@ pub(crate) async fn fetch(transport: &Transport, dir: &Path, group: GroupId, at_
                 Err(reason) => tracing::debug!(%group, %node, reason, "no state from this peer"),
             }
         }
-        if rounds % 20 == 0 {
+        if rounds.is_multiple_of(20) {
             tracing::warn!(%group, at_least, "the state of this group is lost here; waiting for a peer that has it");
         }
         rounds += 1;

@@ -1,5 +1,6 @@
 //! Going on with less: what only a person may decide, and only for a node that is alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,8 @@ fn repair_log(data_dir: &DataDir, loss: &mut Loss) -> Result<Log, OpenError> {
     }
 }
 
-/// Groups whose state is lost begin with an empty one where their log begins.
+/// Groups whose state is lost, and whose log does not reach back to the beginning, begin empty where it begins. Nothing is saved of a damaged
+/// database: tried with flipped bits all over it, sled gives either everything or nothing.
 fn repair_state(data_dir: &DataDir, log: &Log, loss: &mut Loss) -> Result<(), OpenError> {
     let dir = &data_dir.path;
     let failed = |error: StateError| disk::unreadable(dir, error.to_string());
@@ -75,7 +77,7 @@ fn repair_state(data_dir: &DataDir, log: &Log, loss: &mut Loss) -> Result<(), Op
         Err(StateError::Damaged { path, reason }) => {
             let aside = state::set_aside(dir).map_err(|source| OpenError::Io { what: "move aside", path, source })?;
             loss.lost.push(format!("The state database: {reason}. It is in {}.", aside.display()));
-            (StateStore::open(dir).map_err(failed)?, Default::default())
+            (StateStore::open(dir).map_err(failed)?, BTreeMap::new())
         }
         Err(error) => return Err(failed(error)),
     };

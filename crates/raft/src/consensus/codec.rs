@@ -223,3 +223,76 @@ pub(crate) fn write_transfer(group: u32, request: &TransferLeaderRequest<Types>)
 pub(crate) fn read_transfer(request: &wire::TransferRequest) -> Result<TransferLeaderRequest<Types>, Malformed> {
     Ok(TransferLeaderRequest::new(read_vote(request.from.as_ref())?, request.to, request.last.as_ref().map(read_log_id)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log_ids() -> impl Strategy<Value = LogId> {
+        (any::<u64>(), any::<u64>(), any::<u64>())
+            .prop_map(|(term, node_id, index)| LogId::new(LeaderId { term, node_id }, index))
+    }
+
+    fn memberships() -> impl Strategy<Value = Membership> {
+        let sets = prop::collection::vec(prop::collection::btree_set(1..9_u64, 1..5), 1..3);
+        (sets, prop::collection::btree_set(1..20_u64, 0..4))
+            .prop_map(|(sets, learners)| Membership::new_with_defaults(sets, learners))
+    }
+
+    fn entries() -> impl Strategy<Value = Entry> {
+        let payload = prop_oneof![
+            Just(Payload::Blank),
+            prop::collection::vec(any::<u8>(), 0..50).prop_map(|bytes| Payload::Normal(Proposal(bytes.into()))),
+            memberships().prop_map(Payload::Membership),
+        ];
+        (log_ids(), payload).prop_map(|(log_id, payload)| Entry { log_id, payload })
+    }
+
+    proptest! {
+        #[test]
+        fn entries_come_back_as_they_were(entry in entries()) {
+            prop_assert_eq!(decode_entry(encode_entry(&entry)).unwrap(), entry);
+        }
+
+        #[test]
+        fn what_a_snapshot_stands_for_comes_back(last in prop::option::of(log_ids()), id in log_ids(), membership in memberships()) {
+            let meta = SnapshotMeta { last_log_id: last, last_membership: StoredMembership::new(Some(id), membership) };
+            prop_assert_eq!(decode_applied(encode_applied(&meta)).unwrap(), meta);
+        }
+
+        #[test]
+        fn votes_come_back(term in any::<u64>(), node in any::<u64>(), committed in any::<bool>()) {
+            let vote = if committed { Vote::new_committed(term, node) } else { Vote::new(term, node) };
+            prop_assert_eq!(decode_vote(encode_vote(&vote)).unwrap(), vote);
+        }
+
+        #[test]
+        fn an_append_comes_back(
+            entries in prop::collection::vec(entries(), 0..4), previous in prop::option::of(log_ids()), committed in prop::option::of(log_ids()),
+        ) {
+            let request = AppendEntriesRequest { vote: Vote::new_committed(3, 1), prev_log_id: previous, entries, leader_commit: committed };
+            let read = read_append(write_append(7, &request)).unwrap();
+            prop_assert_eq!(read.vote, request.vote);
+            prop_assert_eq!((read.prev_log_id, read.entries, read.leader_commit), (previous, request.entries, committed));
+        }
+
+        #[test]
+        fn bytes_from_anywhere_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let bytes = Bytes::from(bytes);
+            let _ = (decode_entry(bytes.clone()), decode_applied(bytes.clone()), decode_vote(bytes));
+        }
+    }
+
+    #[test]
+    fn an_entry_without_a_position_and_a_membership_without_its_voters_are_refused() {
+        assert!(decode_entry(Bytes::new()).is_err());
+        let voters = vec![wire::NodeSet { nodes: vec![1, 2] }];
+        let membership = wire::entry::Payload::Membership(wire::Membership { voters, nodes: vec![1] });
+        let entry = wire::Entry { id: Some(wire::LogId::default()), payload: Some(membership) };
+        assert!(read_entry(entry).is_err());
+    }
+}

@@ -44,7 +44,12 @@ impl GroupLog {
             self.set(FORGOTTEN, u64::from(self.group), vote).await;
         }
         let (synced, done) = oneshot::channel();
-        self.log.forget(self.group, Some(Box::new(move || drop(synced.send(())))));
+        self.log.forget(
+            self.group,
+            Some(Box::new(move || {
+                let _ = synced.send(());
+            })),
+        );
         let _ = done.await;
     }
 
@@ -59,7 +64,9 @@ impl GroupLog {
     async fn set(&self, group: u32, slot: u64, value: Bytes) -> bool {
         let (synced, done) = oneshot::channel();
         self.log.room().await;
-        let then = Box::new(move || drop(synced.send(())));
+        let then = Box::new(move || {
+            let _ = synced.send(());
+        });
         self.log.set(group, slot, value, Some(then)).is_ok() && done.await.is_ok()
     }
 

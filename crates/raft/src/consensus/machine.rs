@@ -63,9 +63,9 @@ impl Machine {
     /// Puts a file in the place of all state.
     async fn install(&mut self, file: SnapshotFile, meta: &SnapshotMeta) -> io::Result<()> {
         let _alone = self.saving.clone().lock_owned().await;
-        let (store, group, note) = (self.store.clone(), self.group, codec::encode_applied(meta));
+        let store = self.store.clone();
         let installed = tokio::task::spawn_blocking(move || {
-            store.replace(group, file.index, note, file.pairs())?;
+            crate::disk::install(&store, file.clone())?;
             file.pairs().collect::<Result<Vec<Pair>, _>>()
         });
         let pairs = installed.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
@@ -170,7 +170,9 @@ impl RaftSnapshotBuilder<Types> for Checkpoint {
         if let Some(id) = &self.position.last_log_id {
             let (synced, done) = oneshot::channel();
             let note = codec::encode_applied(&self.position);
-            let then = Box::new(move |_| drop(synced.send(())));
+            let then = Box::new(move |_| {
+                let _ = synced.send(());
+            });
             self.store.save(self.group, id.index, note, changes, then).map_err(io::Error::other)?;
             done.await.map_err(|_| stopped())?;
             self.progress.saved_to(&self.position);

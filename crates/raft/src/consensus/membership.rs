@@ -1,11 +1,13 @@
 //! Who belongs to a group: one change at a time, each by a committed entry, never leaving it without a majority that has the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::RaftError;
-use openraft::{ChangeMembers, EmptyNode};
+use openraft::{ChangeMembers, EmptyNode, ServerState};
+use tokio::sync::MutexGuard;
 
 use super::proposal::not_committed;
 use super::replica::Replica;
@@ -25,7 +27,7 @@ const CHANGE_MAX: Duration = Duration::from_secs(30);
 
 /// A learner gets all entries and has no vote.
 pub(crate) async fn add_learner(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
-    let _alone = replica.membership.lock().await;
+    let _alone = begin(replica).await?;
     if members(replica).1.contains(&node) {
         return Ok(());
     }
@@ -34,7 +36,7 @@ pub(crate) async fn add_learner(replica: &Replica, node: NodeId) -> Result<(), N
 
 /// A learner that has caught up becomes a voter.
 pub(crate) async fn promote(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
-    let _alone = replica.membership.lock().await;
+    let _alone = begin(replica).await?;
     let (voters, nodes) = members(replica);
     if voters.contains(&node) {
         return Ok(());
@@ -49,7 +51,7 @@ pub(crate) async fn promote(replica: &Replica, node: NodeId) -> Result<(), NotCo
 /// A voter goes and a learner that has caught up takes its place, in one change.
 pub(crate) async fn replace(replica: &Replica, old: NodeId, new: NodeId) -> Result<(), NotCommitted> {
     hand_over_if_us(replica, old).await?;
-    let _alone = replica.membership.lock().await;
+    let _alone = begin(replica).await?;
     let (mut voters, nodes) = members(replica);
     if !voters.contains(&old) {
         return Err(Refusal::Membership(format!("node {old} is no voter of this group")).into());
@@ -66,7 +68,7 @@ pub(crate) async fn replace(replica: &Replica, old: NodeId, new: NodeId) -> Resu
 /// A voter or learner goes. A leader that is to go hands over first, and then refuses, naming the new one.
 pub(crate) async fn remove(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
     hand_over_if_us(replica, node).await?;
-    let _alone = replica.membership.lock().await;
+    let _alone = begin(replica).await?;
     let (voters, nodes) = members(replica);
     if voters.contains(&node) {
         if voters.len() == 1 {
@@ -78,6 +80,13 @@ pub(crate) async fn remove(replica: &Replica, node: NodeId) -> Result<(), NotCom
     } else {
         Ok(())
     }
+}
+
+/// One change at a time, and none on top of one that a former leader left half done.
+async fn begin(replica: &Replica) -> Result<MutexGuard<'_, ()>, NotCommitted> {
+    let alone = replica.membership.lock().await;
+    finish(replica).await?;
+    Ok(alone)
 }
 
 /// Voters, and all.
@@ -131,6 +140,32 @@ async fn caught_up(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> 
             Err(Refusal::Membership(why).into())
         }
     }
+}
+
+/// Ends changes that their leader left half done: the voters of before and after are both asked until somebody says that it is over.
+pub(crate) async fn finish_changes(replica: Arc<Replica>) {
+    let mut changes = replica.raft.server_metrics();
+    loop {
+        let leads_joint = {
+            let metrics = changes.borrow_watched();
+            metrics.state == ServerState::Leader && metrics.membership_config.get_joint_config().len() > 1
+        };
+        if leads_joint {
+            // A change of our own that is under way ends by itself, and holds this lock until then.
+            let _alone = replica.membership.lock().await;
+            let _ = finish(&replica).await;
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(Duration::from_secs(1)), if leads_joint => {}
+            () = replica.stop.cancelled() => return,
+        }
+    }
+}
+
+async fn finish(replica: &Replica) -> Result<(), NotCommitted> {
+    let joint = replica.raft.server_metrics().borrow_watched().membership_config.get_joint_config().len() > 1;
+    if joint { change(replica, Change::AddVoterIds(BTreeSet::new()), false).await } else { Ok(()) }
 }
 
 async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {

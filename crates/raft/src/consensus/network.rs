@@ -9,7 +9,6 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
     VoteResponse,
 };
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use super::codec;
@@ -17,7 +16,7 @@ use super::snapshot::Snapshot;
 use super::types::{Types, Vote};
 use crate::NodeId;
 use crate::state::SnapshotFile;
-use crate::transport::Transport;
+use crate::transport::{Channel, Transport};
 use crate::wire;
 use crate::wire::raft_client::RaftClient;
 

@@ -1,8 +1,5 @@
 //! How far one replica is: what it applied, and what of that is in a checkpoint on disk.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use tokio::sync::{Notify, watch};
 
 use super::types::SnapshotMeta;
@@ -13,8 +10,6 @@ pub(crate) struct Progress {
     applied: watch::Sender<u64>,
     /// The next index behind the last synced checkpoint.
     saved: watch::Sender<u64>,
-    /// Where the machine stands, for whoever must name it outside of the apply path.
-    position: Mutex<SnapshotMeta>,
     /// Something was applied and is in no checkpoint.
     pub dirty: Notify,
     /// More than a checkpoint's worth of entries is in no checkpoint.
@@ -24,17 +19,10 @@ pub(crate) struct Progress {
 impl Progress {
     pub fn new(position: &SnapshotMeta) -> Self {
         let next = next_index(position);
-        Self {
-            applied: watch::Sender::new(next),
-            saved: watch::Sender::new(next),
-            position: Mutex::new(position.clone()),
-            dirty: Notify::new(),
-            full: Notify::new(),
-        }
+        Self { applied: watch::Sender::new(next), saved: watch::Sender::new(next), dirty: Notify::new(), full: Notify::new() }
     }
 
     pub fn applied_to(&self, position: &SnapshotMeta, entries_max: u64) {
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position.clone();
         let next = next_index(position);
         self.applied.send_replace(next);
         self.dirty.notify_one();
@@ -50,10 +38,6 @@ impl Progress {
             *saved = (*saved).max(next);
             newer
         });
-    }
-
-    pub fn position(&self) -> SnapshotMeta {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// One more than the last index that was handed to the user.

@@ -23,7 +23,7 @@ pub(crate) const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
 const ENTRY_BYTES: usize = 256;
 
 /// Without an outcome after this time it is unknown: a majority is out of reach and may or may not have the entry.
-const OUTCOME_MAX: Duration = Duration::from_secs(10);
+const OUTCOME_MAX: Duration = Duration::from_secs(5);
 
 type Receiver = openraft::alias::OneshotReceiverOf<Types, ClientWriteResult<Types>>;
 

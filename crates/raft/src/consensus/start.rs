@@ -14,6 +14,7 @@ use super::barrier::Barrier;
 use super::codec;
 use super::log_store::GroupLog;
 use super::machine::Machine;
+use super::membership::finish_changes;
 use super::network::Network;
 use super::progress::Progress;
 use super::proposal::IN_FLIGHT_BYTES_MAX;
@@ -65,7 +66,6 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId) -> Result<(Arc<Repl
         raft,
         timing: node.settings.timing,
         transport: node.transport.clone(),
-        log,
         store: node.disk.state.clone(),
         progress,
         outgoing,
@@ -79,6 +79,7 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId) -> Result<(Arc<Repl
     node.replicas.insert(replica.clone());
     replica.raft.run();
     tokio::spawn(replica.clone().checkpoints(node.settings.sizes.checkpoint_interval));
+    tokio::spawn(finish_changes(replica.clone()));
     tokio::spawn(watch_failure(node.failure.clone(), replica.clone()));
     if replica.voters() == [node.id] {
         // Nobody else could be leader, so there is nothing to wait for.

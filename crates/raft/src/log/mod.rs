@@ -36,7 +36,9 @@ use recovery::Recovered;
 use shared::Shared;
 
 pub(crate) use error::LogError;
-pub(crate) use loss::{Report, accept_loss};
+#[cfg(test)]
+use loss::Report;
+pub(crate) use loss::accept_loss;
 
 /// Bytes of an entry, at most: it is held in memory, written and sent whole. One MiB for what users put into it, and what goes around that.
 pub(crate) const ENTRY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
@@ -77,15 +79,20 @@ pub(crate) struct Extent {
 
 /// Figures for metrics. The last three count from the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct LogStats {
+pub struct LogStats {
+    /// Of all segments.
     pub disk_bytes: u64,
+    /// Files of the log.
     pub segments: u64,
     /// Of entries that are in memory, with what holds them.
     pub tail_bytes: usize,
     /// Waiting for the writer.
     pub queue_bytes: usize,
+    /// Calls of fdatasync: one for each batch.
     pub syncs: u64,
+    /// Frames written.
     pub frames: u64,
+    /// Entries written.
     pub entries: u64,
 }
 
@@ -141,6 +148,7 @@ impl Log {
         self.shared().lock().groups.get(&group)?.slots.get(&slot).cloned()
     }
 
+    #[cfg(test)]
     pub fn slots(&self, group: u32) -> Vec<(u64, Bytes)> {
         let state = self.shared().lock();
         let slots = state.groups.get(&group).into_iter().flat_map(|group| &group.slots);

@@ -166,9 +166,10 @@ fn write_bytes(bytes: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(bytes);
 }
 
+/// A copy, since it is kept: as a part of the segment it would keep all of that in memory.
 fn read_bytes(from: &mut Bytes) -> Option<Bytes> {
     let length = from.try_get_u32_le().ok()? as usize;
-    (from.len() >= length).then(|| from.split_to(length))
+    (from.len() >= length).then(|| Bytes::copy_from_slice(&from.split_to(length)))
 }
 
 fn write_entries(kind: u8, group: u32, first: u64, entries: &[Bytes], to: &mut Vec<u8>) {

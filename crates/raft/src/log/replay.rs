@@ -97,7 +97,7 @@ impl<'a> Replay<'a> {
         let first = frame::read(&loaded.bytes, HEADER_BYTES, &loaded.binding);
         Ok(first.is_some_and(|first| {
             let follows = self.next_frame.is_some_and(|next| first.number == next + 1);
-            follows && first.kind == Kind::Start && frame::content_end(&loaded.bytes) <= first.end
+            follows && frame::content_end(&loaded.bytes) <= first.end
         }))
     }
 
@@ -120,7 +120,7 @@ impl<'a> Replay<'a> {
 
     /// Reads the first frame, which repeats what is known; if there is nothing yet it is what is known.
     fn start(&mut self, loaded: &Loaded) -> Result<usize, LogError> {
-        let frame = frame::read(&loaded.bytes, HEADER_BYTES, &loaded.binding).filter(|frame| frame.kind == Kind::Start);
+        let frame = frame::read(&loaded.bytes, HEADER_BYTES, &loaded.binding);
         let frame = frame.ok_or_else(|| loaded.damaged(HEADER_BYTES, "the first frame is not valid"))?;
         let ops = loaded.ops(&frame)?;
         if self.next_frame.is_none() {
@@ -185,7 +185,9 @@ impl Loaded {
         let path = segment::path(&settings.dir, number);
         let (file, bytes) = read_file(&path)?;
         match Header::read(&bytes, number, &settings.storage) {
-            Ok(header) => Ok(Self::new(settings, Segment { number, size: header.size, path, file }, bytes)),
+            Ok(header) => {
+                Self::new(settings, Segment { number, size: header.size, path, file }, bytes).beginning_with(header.first_frame)
+            }
             Err(BadHeader::Damaged(reason)) => Err(LogError::damaged(&path, 0, reason)),
             Err(BadHeader::Foreign) => Err(LogError::damaged(&path, 0, segment::FOREIGN)),
         }
@@ -194,6 +196,13 @@ impl Loaded {
     pub fn new(settings: &LogSettings, segment: Segment, bytes: Bytes) -> Self {
         let binding = Binding::new(&settings.storage, segment.number);
         Self { bytes, segment: Arc::new(segment), binding }
+    }
+
+    fn beginning_with(self, number: u64) -> Result<Self, LogError> {
+        match frame::read(&self.bytes, HEADER_BYTES, &self.binding) {
+            Some(first) if first.kind == Kind::Start && first.number == number => Ok(self),
+            _ => Err(self.damaged(HEADER_BYTES, "the first frame is not what the header says")),
+        }
     }
 
     /// The ops of a frame, each with its offset in the segment.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// It is the sum, modulo 2^256, of the SHA-256 of each pair. It finds faults; it is no proof against someone who may choose millions of pairs
 /// freely, since sums of digests can be made to collide more cheaply than digests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StateHash([u64; 4]);
+pub struct StateHash([u64; 4]);
 
 impl StateHash {
     /// Bytes of one.

@@ -26,11 +26,11 @@ mod writer;
 
 use bytes::Bytes;
 
-// The consensus part takes what it needs of these.
-#[allow(unused_imports)]
+pub use hash::StateHash;
+
 pub(crate) use {
-    error::StateError, hash::StateHash, incoming::Incoming, pending::pending, set_aside::set_aside, snapshot::SnapshotFile,
-    store::StateStore, store::Stored,
+    error::StateError, incoming::Incoming, pending::pending, set_aside::set_aside, snapshot::SnapshotFile, store::StateStore,
+    store::Stored,
 };
 
 /// A key and its value.

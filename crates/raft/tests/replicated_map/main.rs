@@ -5,6 +5,7 @@
 
 mod arguments;
 mod command;
+mod complaints;
 mod latencies;
 mod load;
 mod map;
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // There is no other: this is the only place that sets one.
+    let _ = tracing::subscriber::set_global_default(complaints::Complaints::new());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(serve::serve(arguments)),

@@ -1,17 +1,29 @@
 //! What the log promises, on real files.
 
+mod damage;
+mod interrupted;
+mod loss;
+mod memory;
+mod model;
 mod order;
+mod quiet;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Done, Log, LogError, LogSettings};
+use super::shared::Shared;
+use super::{Done, Extent, Log, LogError, LogSettings, reading, recovery, segment};
 
 /// Of every log here.
 const STORAGE: [u8; 16] = *b"storage of tests";
+
+/// All of a log: of each group its extent, its entries and its slots.
+type Content = BTreeMap<u32, (Extent, Vec<(u64, Bytes)>, Vec<(u64, Bytes)>)>;
 
 /// The smallest segments there are.
 fn settings(dir: &Path) -> LogSettings {
@@ -43,6 +55,50 @@ fn synced(ask: impl FnOnce(Done) -> Result<(), LogError>) {
     is_done.recv().unwrap();
 }
 
+/// Waits until all that was asked for is on disk.
+fn settled(log: &Log) {
+    synced(|done| log.append(0, Vec::new(), done));
+}
+
 fn all(log: &Log, group: u32) -> Vec<(u64, Bytes)> {
     log.read(group, 0..u64::MAX, usize::MAX).unwrap()
+}
+
+fn content(log: &Log) -> Content {
+    log.groups().into_iter().map(|group| (group, (log.extent(group), all(log, group), log.slots(group)))).collect()
+}
+
+/// What would be there if this log were opened, after all repairs. No thread, so that it is quick.
+fn content_of(dir: &Path) -> Result<Content, LogError> {
+    let recovered = recovery::open(&settings(dir))?;
+    let shared = Shared::new(settings(dir), recovered.index, 0);
+    let state = shared.lock();
+    let groups: Vec<_> = state.groups.iter().map(|(group, seen)| (*group, seen.span.clone(), seen.slots.clone())).collect();
+    drop(state);
+    let read = |(group, span, slots): (u32, super::span::Span, BTreeMap<u64, Bytes>)| {
+        let entries = reading::read(&shared, group, 0..u64::MAX, usize::MAX).unwrap();
+        let extent = Extent { last: span.last(), first: span.first, purged: span.purged };
+        (group, (extent, entries, slots.into_iter().collect()))
+    };
+    Ok(groups.into_iter().map(read).collect())
+}
+
+/// What is left when the process is killed now: nothing is lost, but nothing is finished either.
+fn killed(dir: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in files(dir) {
+        fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+/// Its files in order.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn segments(dir: &Path) -> Vec<u64> {
+    segment::list(dir).unwrap()
 }
