@@ -138,7 +138,7 @@ fn frame_numbers_grow_over_restarts() {
 
 #[test]
 fn entries_that_do_not_follow_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let settings = settings(dir.path());
     let mut output = Output::first(&settings).unwrap();
     let add = |output: &mut Output, ops: &[Op]| {
@@ -170,7 +170,7 @@ fn an_entry_that_is_in_no_segment_is_noticed() {
 
 #[test]
 fn a_flipped_byte_is_noticed_when_it_is_read() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let log = Log::create(LogSettings { tail_bytes_max: 0, ..settings(dir.path()) }).unwrap();
     synced(|done| log.append(1, entries(0, &["one", "the entry", "three"]), done));
     let file = files(dir.path()).remove(0);

@@ -18,7 +18,7 @@ fn example() -> (TempDir, Content) {
 }
 
 fn accept(dir: &Path) -> (TempDir, Report) {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = temporary();
     let report = accept_loss(settings(dir), &copy.path().join("copy")).unwrap();
     (copy, report)
 }
@@ -114,7 +114,7 @@ fn a_log_of_which_everything_is_lost_begins_again() {
 #[test]
 fn a_log_of_another_directory_is_left_alone() {
     let (dir, expected) = example();
-    let copy = tempfile::tempdir().unwrap();
+    let copy = temporary();
     let other = LogSettings { storage: [1; 16], ..settings(dir.path()) };
     assert!(matches!(accept_loss(other, copy.path()), Err(LogError::Damaged { .. })));
     assert_eq!(content_of(dir.path()).unwrap(), expected);

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use super::*;
 
 fn with_tail(bytes: usize) -> (TempDir, Log) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let log = Log::create(LogSettings { tail_bytes_max: bytes, ..settings(dir.path()) }).unwrap();
     (dir, log)
 }
@@ -60,7 +60,7 @@ fn nothing_leaves_memory_before_it_is_written() {
 
 #[test]
 fn whoever_asks_for_room_waits_for_the_writer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let log = Log::create(LogSettings { queue_bytes_max: 1000, ..settings(dir.path()) }).unwrap();
     let (told, is_told) = mpsc::channel();
     let (go, may_go) = mpsc::channel::<()>();

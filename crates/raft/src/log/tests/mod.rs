@@ -22,16 +22,24 @@ use super::{Done, Extent, Log, LogError, LogSettings, reading, recovery, segment
 /// Of every log here.
 const STORAGE: [u8; 16] = *b"storage of tests";
 
-/// All of a log: of each group its extent, its entries and its slots.
-type Content = BTreeMap<u32, (Extent, Vec<(u64, Bytes)>, Vec<(u64, Bytes)>)>;
+/// All of a log, by group.
+type Content = BTreeMap<u32, Group>;
+
+/// Its extent, its entries and its slots.
+type Group = (Extent, Vec<(u64, Bytes)>, Vec<(u64, Bytes)>);
 
 /// The smallest segments there are.
 fn settings(dir: &Path) -> LogSettings {
     LogSettings { dir: dir.to_owned(), storage: STORAGE, segment_bytes: 4096, tail_bytes_max: 1 << 20, queue_bytes_max: 1 << 20 }
 }
 
+/// In memory where that is possible: thousands of logs are opened here, and what is tested is not the disk.
+fn temporary() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn create() -> (TempDir, Log) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let log = Log::create(settings(dir.path())).unwrap();
     (dir, log)
 }
@@ -85,7 +93,7 @@ fn content_of(dir: &Path) -> Result<Content, LogError> {
 
 /// What is left when the process is killed now: nothing is lost, but nothing is finished either.
 fn killed(dir: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = temporary();
     for file in files(dir) {
         fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
     }

@@ -50,7 +50,7 @@ impl Plain {
         last.or(self.purged.as_ref().map(|(index, _)| *index)).map(|last| last + 1)
     }
 
-    fn content(&self) -> (Extent, Vec<(u64, Bytes)>, Vec<(u64, Bytes)>) {
+    fn content(&self) -> Group {
         let last = self.entries.keys().next_back().copied();
         let first = self.entries.keys().next().copied().or(self.next()).unwrap_or(0);
         let extent = Extent { purged: self.purged.clone(), first, last };
@@ -84,7 +84,7 @@ struct Run {
 
 impl Run {
     fn new(tail_bytes_max: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temporary();
         let log = Log::create(LogSettings { tail_bytes_max, ..settings(dir.path()) }).unwrap();
         Self { dir, log, plain: BTreeMap::new(), made: 0, tail_bytes_max }
     }
