@@ -17,7 +17,7 @@ use super::greeting::{Failure, greet};
 use super::identity::server_name;
 use super::local::Local;
 use super::peer::Peer;
-use super::socket::{End, Socket, connect};
+use super::socket::{End, Socket, connect, is_broken};
 
 /// Up, until it says otherwise or is dropped.
 pub(super) struct Connection {
@@ -31,7 +31,11 @@ pub(super) struct Connection {
 pub(super) async fn open(local: &Local, peer: &Peer, address: SocketAddr) -> Result<Connection, Failure> {
     let tcp = connect(address, &local.limits).await.map_err(|error| {
         let reason = format!("no connection to {address}: {error}");
-        if error.kind() == ConnectionRefused { Failure::NobodyThere(reason) } else { Failure::Other(reason) }
+        match error.kind() {
+            ConnectionRefused => Failure::NobodyThere(reason),
+            _ if is_broken(&error) => Failure::Broke(reason),
+            _ => Failure::Other(reason),
+        }
     })?;
     let cut = peer.revoked.child_token();
     let (socket, ended) = Socket::new(tcp, cut.clone(), &local.limits)?;

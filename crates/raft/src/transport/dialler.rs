@@ -17,14 +17,14 @@ use super::connection::{self, Connection};
 use super::greeting::Failure;
 use super::local::Local;
 use super::peer::{Event, Link, Peer};
-use super::socket::{End, connect};
+use super::socket::{End, connect, is_broken};
 
-/// Attempts that may break before the greetings are over, until it is enough: a process that dies closes its sockets one after the other, and the listener
-/// need not be the first.
-const CHECKS_MAX: usize = 4;
+/// Looks at whether somebody listens, each a little later than the one before, as long as all of them are broken off: a process that dies closes its
+/// sockets one after the other, and the listener need not be the first.
+const LOOKS_AFTER_MILLIS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 64];
 
 /// A process that dies closes what is left within this time.
-const DYING_MAX: Duration = Duration::from_millis(50);
+const DYING_MAX: Duration = Duration::from_millis(200);
 
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
@@ -152,12 +152,13 @@ impl Dialler {
     async fn check(&mut self, life: [u8; 16]) -> Result<Connection, Failure> {
         let Some((address, _)) = self.reached.filter(|(_, reached)| *reached == life) else { return self.dial().await };
         self.peer.set(Link::Checking);
-        let mut made = self.reach(address).await;
-        for _ in 1..CHECKS_MAX {
+        let mut made = Err(Failure::Broke("the connection broke".to_owned()));
+        for pause in LOOKS_AFTER_MILLIS {
+            sleep(Duration::from_millis(pause)).await;
+            made = self.reach(address).await;
             if !matches!(made, Err(Failure::Broke(_))) {
                 break;
             }
-            made = self.reach(address).await;
         }
         if matches!(made, Err(Failure::NobodyThere(_))) {
             self.proven(life);
@@ -176,12 +177,14 @@ impl Dialler {
     /// A connection with this life of the peer was broken by the other side: looks whether it still listens where we had reached it.
     async fn is_gone(&self, life: [u8; 16]) -> bool {
         let Some((address, _)) = self.reached.filter(|(_, reached)| *reached == life) else { return false };
-        for _ in 0..CHECKS_MAX {
+        for pause in LOOKS_AFTER_MILLIS {
+            sleep(Duration::from_millis(pause)).await;
             match connect(address, &self.local.limits).await {
                 Err(error) if error.kind() == ConnectionRefused => {
                     self.proven(life);
                     return true;
                 }
+                Err(error) if is_broken(&error) => {}
                 Err(_) => return false,
                 // Nobody says anything before we do, so whatever is read is the end of it.
                 Ok(mut tcp) => match timeout(DYING_MAX, tcp.read_u8()).await {
@@ -220,7 +223,9 @@ impl Dialler {
                 Some(event) = self.events.recv() => event,
             };
             match event {
-                Event::Broke { life } => drop(self.is_gone(life).await),
+                Event::Broke { life } => {
+                    self.is_gone(life).await;
+                }
                 Event::Arrived => return,
             }
         }

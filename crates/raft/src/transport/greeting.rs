@@ -20,6 +20,7 @@ use super::local::Local;
 use super::peer::Peer;
 use super::peers::Peers;
 use super::refusal::Refusal;
+use super::socket::is_broken;
 use crate::NodeId;
 use crate::wire::{Answer, Hello};
 
@@ -44,7 +45,6 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, UnexpectedEof};
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             // With TLS 1.3 the one who connects hears of it only behind his handshake.
             Some(rustls::Error::AlertReceived(alert)) => {
@@ -55,11 +55,11 @@ impl From<io::Error> for Failure {
             Some(reason) => return Self::Refused(format!("it cannot be proven who is there: {reason}")),
             None => {}
         }
+        if is_broken(&error) {
+            return Self::Broke(format!("the connection broke before the greetings were over: {error}"));
+        }
         match error.kind() {
-            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
-                Self::Broke(format!("the connection broke before the greetings were over: {error}"))
-            }
-            InvalidData => Self::Refused(Refusal::Malformed(error.to_string()).to_string()),
+            io::ErrorKind::InvalidData => Self::Refused(Refusal::Malformed(error.to_string()).to_string()),
             _ => Self::Other(format!("the greetings failed: {error}")),
         }
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,7 +93,7 @@ impl Door {
     }
 
     async fn open(&self, tcp: TcpStream) -> Result<Inbound, Failure> {
-        let cut = CancellationToken::new();
+        let (cut, accepted) = (CancellationToken::new(), Instant::now());
         let (socket, mut ended) = Socket::new(tcp, cut.clone(), &self.local.limits)?;
         let acceptor = TlsAcceptor::from(self.local.credentials.server.clone());
         let mut stream = acceptor.accept(socket).await?;
@@ -101,7 +101,7 @@ impl Door {
         let (peer, met) = answer(&self.local, &self.peers, &mut stream, &shown).await?;
         let caller = peer.caller(&met);
         let life = met.life;
-        peer.arrived(met, cut.clone());
+        peer.arrived(met, accepted, cut.clone());
         self.local.tasks.spawn(async move {
             let end = tokio::select! {
                 end = &mut ended => end,
@@ -122,6 +122,8 @@ async fn serve_calls(local: Arc<Local>, services: Routes, let_in: ReceiverStream
     let limits = &local.limits;
     let served = Server::builder()
         .max_concurrent_streams(u32::try_from(limits.calls_max).unwrap_or(u32::MAX))
+        // Calls end by their deadlines while a peer is stopped; when it goes on it finds them all at once, and that is no attack.
+        .http2_max_pending_accept_reset_streams(Some(limits.calls_max))
         .initial_stream_window_size(limits.call_window_bytes)
         .initial_connection_window_size(limits.connection_window_bytes)
         .http2_keepalive_interval(Some(limits.ping_interval))

@@ -1,7 +1,7 @@
 //! One peer, as all of this node see it: how it is reached, whether it is dead, and the connections that go when it is no peer any more.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2::SendRequest;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -41,8 +41,8 @@ pub(super) enum Link {
 #[derive(Clone)]
 pub(super) struct Standing {
     pub link: Link,
-    /// Proven, and nothing heard of it since.
-    pub dead: bool,
+    /// Proven then, and nothing heard of it since.
+    pub dead: Option<Instant>,
     /// Its latest life that was let in.
     pub met: Option<Remembered>,
 }
@@ -69,7 +69,7 @@ impl Peer {
             node,
             revoked: local.stop.child_token(),
             address: watch::Sender::new(address),
-            standing: watch::Sender::new(Standing { link: Link::Connecting, dead: false, met: None }),
+            standing: watch::Sender::new(Standing { link: Link::Connecting, dead: None, met: None }),
             calls: Arc::new(Semaphore::new(local.limits.calls_max)),
             events,
             inbound: Mutex::default(),
@@ -83,12 +83,18 @@ impl Peer {
 
     /// We have reached it.
     pub fn reached(&self, met: Remembered, sender: SendRequest<Body>) {
-        self.standing.send_modify(|standing| *standing = Standing { link: Link::Up(sender), dead: false, met: Some(met) });
+        self.standing.send_modify(|standing| *standing = Standing { link: Link::Up(sender), dead: None, met: Some(met) });
     }
 
-    /// It has reached us. The connection that it made before, if any, is left over and is cut: it would not have made another.
-    pub fn arrived(&self, met: Remembered, cut: CancellationToken) {
-        self.standing.send_modify(|standing| (standing.dead, standing.met) = (false, Some(met)));
+    /// It has reached us, by a connection that was accepted at that time. The one that it made before, if any, is left over and is cut: it would not have
+    /// made another.
+    pub fn arrived(&self, met: Remembered, accepted: Instant, cut: CancellationToken) {
+        self.standing.send_modify(|standing| {
+            // What the dead one did before the proof of its death proves nothing; another life does.
+            let same = standing.met.as_ref().is_some_and(|before| before.life == met.life);
+            standing.dead = standing.dead.filter(|since| same && *since > accepted);
+            standing.met = Some(met);
+        });
         let before = self.inbound.lock().unwrap_or_else(PoisonError::into_inner).replace(cut);
         if let Some(before) = before {
             before.cancel();
@@ -116,9 +122,9 @@ impl Peer {
     /// This life of it has been proven to be over. False if that is known already, or a later life has been met.
     pub fn died(&self, life: [u8; 16]) -> bool {
         self.standing.send_if_modified(|standing| {
-            let news = !standing.dead && standing.met.as_ref().is_some_and(|met| met.life == life);
+            let news = standing.dead.is_none() && standing.met.as_ref().is_some_and(|met| met.life == life);
             if news {
-                standing.dead = true;
+                standing.dead = Some(Instant::now());
                 standing.link = Link::Unreachable("it is gone: its connection broke, and its address refuses another".to_owned());
             }
             news
@@ -126,14 +132,15 @@ impl Peer {
     }
 
     pub fn is_dead(&self) -> bool {
-        self.standing.borrow().dead
+        self.standing.borrow().dead.is_some()
     }
 
     /// Waits for it while it could be found out: the connection is up, so that its end may be on its way, or it has just broken.
     pub async fn dies(&self, within: Duration) -> bool {
         let mut standing = self.standing.subscribe();
-        let known = standing.wait_for(|standing| standing.dead || !matches!(standing.link, Link::Up(_) | Link::Checking));
-        timeout(within, known).await.is_ok_and(|known| known.is_ok_and(|standing| standing.dead))
+        let known =
+            standing.wait_for(|standing| standing.dead.is_some() || !matches!(standing.link, Link::Up(_) | Link::Checking));
+        timeout(within, known).await.is_ok_and(|known| known.is_ok_and(|standing| standing.dead.is_some()))
     }
 
     pub fn status(&self) -> PeerStatus {
@@ -141,7 +148,7 @@ impl Peer {
         let state = match &standing.link {
             Link::Up(_) => PeerState::Connected,
             Link::Refused(reason) => PeerState::Refused(reason.clone()),
-            _ if standing.dead => PeerState::Dead,
+            _ if standing.dead.is_some() => PeerState::Dead,
             Link::Connecting | Link::Checking => PeerState::Connecting,
             Link::Unreachable(reason) => PeerState::Unreachable(reason.clone()),
         };

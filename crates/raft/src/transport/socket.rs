@@ -53,11 +53,7 @@ impl Socket {
     }
 
     fn failed(&mut self, error: &io::Error) {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        match error.kind() {
-            BrokenPipe | ConnectionAborted | ConnectionReset => self.ended(End::Broken),
-            _ => self.ended(End::Failed(error.to_string())),
-        }
+        self.ended(if is_broken(error) { End::Broken } else { End::Failed(error.to_string()) });
     }
 
     /// An error once the connection has been cut.
@@ -119,8 +115,16 @@ impl Drop for Socket {
     }
 }
 
+/// Whether the other side closed or reset a connection.
+pub(super) fn is_broken(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
 /// Connects to one address, within the limit.
 pub(super) async fn connect(address: SocketAddr, limits: &TransportLimits) -> io::Result<TcpStream> {
     let limited = tokio::time::timeout(limits.connect_max, TcpStream::connect(address)).await;
-    limited.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from that machine")))
+    let tcp = limited.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from that machine")))?;
+    // On the same machine TCP may choose the very port that nobody listens at, and meet itself.
+    if tcp.local_addr()? == address { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(tcp) }
 }

@@ -2,7 +2,16 @@
 
 mod authority;
 mod calls;
+mod deaths;
+mod greetings;
+mod hearing;
+mod identities;
+mod lives;
+mod process;
+mod proxy;
+mod revocation;
 mod rules;
+mod strangers;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -120,19 +129,28 @@ impl House {
     }
 
     async fn open(&mut self) -> Node {
+        let listener = self.listen().await;
+        self.open_at(listener).await
+    }
+
+    /// The address it has from its first start on.
+    async fn listen(&mut self) -> TcpListener {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
+        listener
+    }
+
+    async fn open_at(&self, listener: TcpListener) -> Node {
         let house = self.clone();
         let transport =
             Transport::start(listener, house.identity, house.life, house.memory, Echo, Routes::default(), house.limits).await;
-        Node { id: self.identity.node, address: self.address, transport: transport.unwrap() }
+        Node { id: self.identity.node, transport: transport.unwrap() }
     }
 }
 
 /// A node that runs.
 struct Node {
     id: NodeId,
-    address: SocketAddr,
     transport: Transport,
 }
 

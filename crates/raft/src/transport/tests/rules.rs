@@ -24,6 +24,9 @@ pub fn welcome() -> (Hello, Expected<'static>) {
     (hello, expected)
 }
 
+/// What is different.
+type Change = fn(&mut Hello, &mut Expected<'static>);
+
 fn remembered() -> Remembered {
     Remembered { storage: [0x22; 16], incarnation: 5, life: [5; 16], synced: 100 }
 }
@@ -45,7 +48,7 @@ fn next_life(hello: &mut Hello) {
 
 #[test]
 fn welcome_is_who_is_the_same_as_before_or_new() {
-    let cases: [(&str, fn(&mut Hello, &mut Expected<'static>)); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("start 5, life 5, frame 100", |_, _| {}),
         ("start 5, life 5, frame 100", |_, expected| expected.remembered = None),
         ("start 5, life 5, frame 100", |_, expected| expected.dialled = Some(TWO)),
@@ -61,7 +64,7 @@ fn welcome_is_who_is_the_same_as_before_or_new() {
 
 #[test]
 fn refusals_say_what_is_wrong_and_what_to_do() {
-    let cases: [(fn(&mut Hello, &mut Expected<'static>), Expect); 14] = [
+    let cases: [(Change, Expect); 14] = [
         (
             |hello, _| hello.protocol = 2,
             expect![
@@ -151,7 +154,7 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
 /// Of several faults the first is told: who is not proven to be somebody learns nothing of what we remember.
 #[test]
 fn the_first_fault_is_told() {
-    let faults: [fn(&mut Hello, &mut Expected<'static>); 6] = [
+    let faults: [Change; 6] = [
         |hello, _| hello.protocol = 2,
         |hello, _| hello.cluster = "other".to_owned(),
         |hello, _| hello.to = 3,
