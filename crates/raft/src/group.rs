@@ -67,7 +67,8 @@ impl Group {
         consensus::remove(&self.0, node).await
     }
 
-    /// Writes a checkpoint now. The index it holds; `None` when there is none, or the group was stopped.
+    /// Writes a checkpoint now. The index it holds; `None` when there is none, or the group was stopped. Whoever takes the steps out of
+    /// [`crate::Applied`] must not wait for this, nor for a proposal: both need the steps to be taken.
     pub async fn checkpoint(&self) -> Option<u64> {
         self.0.checkpoint().await
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::consensus::{self, Replicas, Service};
+use crate::consensus::{self, Mine, Replicas, Service, Turns};
 use crate::disk::{Disk, unreadable};
 use crate::memory::PeerMemory;
-use crate::transport::{Channel, Transport, TransportLimits};
+use crate::transport::{Channel, Death, Transport, TransportLimits};
 use crate::{Applied, Group, GroupId, LogStats, NodeId, OpenError, PeerStatus, Settings, StartError};
 
 /// A node with all its groups. Cheap to clone.
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     pub disk: Disk,
     pub transport: Arc<Transport>,
     pub replicas: Replicas,
+    pub turns: Turns,
     /// Why the node should end, once there is a reason.
     pub failure: tokio::sync::watch::Sender<Option<String>>,
     pub stop: CancellationToken,
@@ -51,7 +53,7 @@ impl Node {
         let transport = Arc::new(transport.map_err(|error| OpenError::Transport(error.to_string()))?);
         let failure = tokio::sync::watch::Sender::new(None);
         let (id, stop) = (settings.identity.node, CancellationToken::new());
-        let node = Self(Arc::new(Inner { id, settings, disk, transport, replicas, failure, stop }));
+        let node = Self(Arc::new(Inner { id, settings, disk, transport, replicas, turns: Turns::default(), failure, stop }));
         tokio::spawn(node.clone().deaths());
         tokio::spawn(node.clone().unfit());
         Ok(node)
@@ -114,7 +116,8 @@ impl Node {
         if group.0 >= GroupId::RESERVED {
             return Err(StartError::Reserved(group));
         }
-        let (replica, applied) = consensus::start(&self.0, group).await?;
+        let mine = self.0.turns.start(group).await;
+        let (replica, applied) = consensus::start(&self.0, group, &mine).await?;
         Ok((Group(replica), applied))
     }
 
@@ -125,6 +128,11 @@ impl Node {
 
     /// Stops this node's replica. Its data stay.
     pub async fn stop(&self, group: GroupId) {
+        let mine = self.0.turns.stop(group).await;
+        self.end(group, &mine).await;
+    }
+
+    async fn end(&self, group: GroupId, _mine: &Mine) {
         if let Some(replica) = self.0.replicas.remove(group) {
             replica.shutdown().await;
         }
@@ -133,7 +141,8 @@ impl Node {
     /// Stops this node's replica and deletes its data, except the vote: call it when the node has been taken out of the group. It may come back later, as a
     /// learner first.
     pub async fn forget(&self, group: GroupId) {
-        self.stop(group).await;
+        let mine = self.0.turns.stop(group).await;
+        self.end(group, &mine).await;
         consensus::forget(&self.0, group).await;
     }
 
@@ -159,11 +168,20 @@ impl Node {
 
     async fn deaths(self) {
         let mut deaths = self.0.transport.deaths();
-        while let Some(Ok(death)) = self.0.stop.run_until_cancelled(deaths.recv()).await {
-            tracing::warn!(node = %death.node, incarnation = death.incarnation, "this peer is gone: its connection broke and its address refuses another");
-            for replica in self.0.replicas.all() {
-                tokio::spawn(consensus::on_death(replica, death.node));
+        while let Some(death) = self.0.stop.run_until_cancelled(deaths.recv()).await {
+            match death {
+                Ok(death) => self.on_death(&death),
+                // More at once than are remembered: the timeouts decide about those.
+                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "more peers died at once than could be noticed"),
+                Err(RecvError::Closed) => return,
             }
+        }
+    }
+
+    fn on_death(&self, death: &Death) {
+        tracing::warn!(node = %death.node, incarnation = death.incarnation, "this peer is gone: its connection broke and its address refuses another");
+        for replica in self.0.replicas.all() {
+            tokio::spawn(consensus::on_death(replica, death.node));
         }
     }
 

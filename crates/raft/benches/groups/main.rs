@@ -22,7 +22,7 @@ mod forgetful;
 #[allow(dead_code)]
 #[path = "../../tests/replicated_map/latencies.rs"]
 mod latencies;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../tests/processes/record/mod.rs"]
 mod record;
 mod snapshot;

@@ -1,7 +1,6 @@
 //! The watch of who leads. It names this node only while that is sure.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver as _;
@@ -10,6 +9,9 @@ use openraft::{Instant as _, ServerState, TokioInstant};
 use super::replica::Replica;
 use super::types::Types;
 use crate::{Leader, Leadership, NodeId};
+
+/// The longest that the watch relies on being woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 type Changes = openraft::alias::WatchReceiverOf<Types, openraft::metrics::RaftServerMetrics<Types>>;
 
@@ -47,7 +49,7 @@ impl LeaderWatch {
                 self.last = Some(leader);
                 return Some(leader);
             }
-            let wait = until.map_or(Duration::from_secs(3600), |until| until.saturating_duration_since(TokioInstant::now()));
+            let wait = until.map_or(LOOK_AGAIN, |until| until.saturating_duration_since(TokioInstant::now()));
             tokio::select! {
                 changed = self.changes.changed() => changed.ok()?,
                 () = leaving => {}
@@ -68,29 +70,35 @@ impl std::fmt::Debug for LeaderWatch {
 ///
 /// They keep still for the longest election timeout after they heard of it; the time of the confirmation is that of the question.
 fn view(replica: &Replica) -> View {
+    let us = replica.node;
+    let server = replica.raft.server_metrics();
+    let server = server.borrow_watched();
+    let leads = server.state == ServerState::Leader && server.vote.is_committed() && server.vote.leader_id().node_id == us.0;
+    if !leads {
+        let other = server.current_leader.map(NodeId).filter(|leader| *leader != us);
+        return View { leader: other.map_or(Leader::Nobody, Leader::Other), until: None };
+    }
+    if replica.is_leaving() {
+        return View { leader: Leader::Nobody, until: None };
+    }
+    let leader = Leader::Us(Leadership { term: server.vote.leader_id().term, node: us });
     let metrics = replica.raft.metrics();
     let metrics = metrics.borrow_watched();
+    // It does not wake the watch when one of these is over; look again soon.
+    let nobody_yet = View { leader: Leader::Nobody, until: Some(TokioInstant::now() + replica.timing.heartbeat / 4) };
     if metrics.running_state.is_err() {
         return View { leader: Leader::Nobody, until: None };
     }
-    let us = replica.node;
-    let leads = metrics.state == ServerState::Leader && metrics.vote.is_committed() && metrics.vote.leader_id().node_id == us.0;
-    if !leads {
-        let other = metrics.current_leader.map(NodeId).filter(|leader| *leader != us);
-        return View { leader: other.map_or(Leader::Nobody, Leader::Other), until: None };
+    // These are published a moment after those: what is said there of an earlier time in office does not count.
+    if metrics.vote != server.vote {
+        return nobody_yet;
     }
-    if replica.leaving.load(Ordering::Acquire) {
-        return View { leader: Leader::Nobody, until: None };
-    }
-    let leader = Leader::Us(Leadership { term: metrics.vote.leader_id().term, node: us });
     // Alone, nobody else can be elected.
-    if metrics.membership_config.voter_ids().all(|voter| voter == us.0) {
+    if server.membership_config.voter_ids().all(|voter| voter == us.0) {
         return View { leader, until: None };
     }
-    let confirmed = metrics.last_quorum_acked.map(|acked| *acked + replica.timing.lease());
-    match confirmed {
+    match metrics.last_quorum_acked.map(|acked| *acked + replica.timing.lease()) {
         Some(until) if until > TokioInstant::now() => View { leader, until: Some(until) },
-        // A confirmation does not wake the watch; look again soon.
-        _ => View { leader: Leader::Nobody, until: Some(TokioInstant::now() + replica.timing.heartbeat) },
+        _ => nobody_yet,
     }
 }

@@ -53,6 +53,32 @@ impl GroupLog {
         let _ = done.await;
     }
 
+    /// Drops the entries from this index on, and waits until that is on disk: what is installed or appended next may rely on it.
+    async fn truncate(&self, from: u64) -> io::Result<()> {
+        let (synced, done) = oneshot::channel();
+        let then = Box::new(move || {
+            let _ = synced.send(());
+        });
+        self.log.truncate(self.group, from, Some(then)).map_err(io::Error::other)?;
+        done.await.map_err(|_| io::Error::other("the log has been closed"))
+    }
+
+    /// Makes the log agree with a state that came from a peer. If another entry stands where the state ends, it and all behind it were never committed,
+    /// and those before it are in the state.
+    pub async fn agree_with(&self, state: &LogId) -> io::Result<()> {
+        let extent = self.log.extent(self.group);
+        if extent.last.is_none_or(|last| last < state.index) || state.index < extent.first {
+            return Ok(());
+        }
+        let there = self.read(state.index, state.index + 1, usize::MAX)?.pop();
+        if there.is_some_and(|entry| entry.log_id == *state) { Ok(()) } else { self.truncate(extent.first).await }
+    }
+
+    /// Whether there is a vote.
+    pub fn has_voted(&self) -> bool {
+        self.log.slot(self.group, VOTE).is_some()
+    }
+
     /// Takes up the vote of an earlier time in this group, if there was one.
     pub async fn remember(&self) {
         if let (None, Some(vote)) = (self.log.slot(self.group, VOTE), self.log.slot(FORGOTTEN, u64::from(self.group))) {
@@ -125,6 +151,11 @@ impl RaftLogReader<Types> for GroupLog {
                 let from = from.filter(|from| *from < to)?;
                 match log.read(from, to, APPLY_BYTES_MAX) {
                     Ok(entries) if entries.is_empty() => None,
+                    Ok(entries) if entries[0].log_id.index != from => {
+                        let gap =
+                            format!("entry {from} is not in the log any more, which goes on at {}", entries[0].log_id.index);
+                        Some((vec![Err(io::Error::new(io::ErrorKind::NotFound, gap))], None))
+                    }
                     Ok(entries) => {
                         let next = from + entries.len() as u64;
                         Some((entries.into_iter().map(Ok).collect::<Vec<_>>(), Some(next)))
@@ -175,8 +206,7 @@ impl RaftLogStorage<Types> for GroupLog {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
-        let from = last.map_or(0, |last| last.index + 1);
-        self.log.truncate(self.group, from, None).map_err(io::Error::other)
+        self.truncate(last.map_or(0, |last| last.index + 1)).await
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {

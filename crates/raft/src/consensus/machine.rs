@@ -10,10 +10,12 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::codec;
 use super::log_store::GroupLog;
 use super::progress::Progress;
+use super::retention::Retention;
 use super::snapshot::{LastOutgoing, Outgoing, Snapshot};
 use super::types::{LogId, Payload, SnapshotMeta, StoredMembership, Types};
 use crate::applied::{Answer, Change, Pair, Step};
@@ -35,6 +37,9 @@ pub(crate) struct Machine {
     pub outgoing: LastOutgoing,
     /// Held while a checkpoint is on its way, so that no older one lands in the state that a snapshot brought.
     pub saving: Arc<Mutex<()>>,
+    pub retention: Arc<Retention>,
+    /// The group is being stopped: nothing more is passed on or written.
+    pub stop: CancellationToken,
     /// Entries after which a checkpoint is due.
     pub checkpoint_entries: u64,
     /// False while openraft reads what is there: it asks for a snapshot then, but nobody wants the state itself.
@@ -47,7 +52,8 @@ fn stopped() -> io::Error {
 
 impl Machine {
     async fn step(&self, step: Step) -> io::Result<()> {
-        self.steps.send(step).await.map_err(|_| stopped())
+        let sent = self.stop.run_until_cancelled(self.steps.send(step)).await;
+        sent.ok_or_else(stopped)?.map_err(|_| stopped())
     }
 
     /// Asks for the state as it is now, and has it written to a file beside the group's work.
@@ -55,7 +61,7 @@ impl Machine {
         let (answer, frozen) = Answer::new();
         self.step(Step::Freeze(answer)).await?;
         let frozen = async move { frozen.await.ok() };
-        let outgoing = Outgoing::write(self.snapshots.clone(), self.group, self.position.clone(), frozen);
+        let outgoing = Outgoing::write(self.snapshots.clone(), self.group, self.position.clone(), frozen, &self.outgoing);
         self.outgoing.put(outgoing.clone());
         Ok(outgoing)
     }
@@ -63,6 +69,9 @@ impl Machine {
     /// Puts a file in the place of all state.
     async fn install(&mut self, file: SnapshotFile, meta: &SnapshotMeta) -> io::Result<()> {
         let _alone = self.saving.clone().lock_owned().await;
+        if self.stop.is_cancelled() {
+            return Err(stopped());
+        }
         let store = self.store.clone();
         let installed = tokio::task::spawn_blocking(move || {
             crate::disk::install(&store, file.clone())?;
@@ -121,6 +130,8 @@ impl RaftStateMachine<Types> for Machine {
             changes: Some(changes),
             store: self.store.clone(),
             progress: self.progress.clone(),
+            retention: self.retention.clone(),
+            stop: self.stop.clone(),
             _alone: alone,
         }
     }
@@ -159,6 +170,8 @@ pub(crate) struct Checkpoint {
     changes: Option<oneshot::Receiver<Vec<Change>>>,
     store: StateStore,
     progress: Arc<Progress>,
+    retention: Arc<Retention>,
+    stop: CancellationToken,
     _alone: OwnedMutexGuard<()>,
 }
 
@@ -166,17 +179,19 @@ impl RaftSnapshotBuilder<Types> for Checkpoint {
     type SnapshotData = Snapshot;
 
     async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot> {
-        let changes = self.changes.take().ok_or_else(stopped)?.await.map_err(|_| stopped())?;
-        if let Some(id) = &self.position.last_log_id {
-            let (synced, done) = oneshot::channel();
-            let note = codec::encode_applied(&self.position);
-            let then = Box::new(move |_| {
-                let _ = synced.send(());
-            });
-            self.store.save(self.group, id.index, note, changes, then).map_err(io::Error::other)?;
-            done.await.map_err(|_| stopped())?;
-            self.progress.saved_to(&self.position);
-        }
-        Ok(RaftSnapshot { meta: self.position.clone(), snapshot: Snapshot::Checkpoint })
+        let changes = self.changes.take().ok_or_else(stopped)?;
+        let changes = self.stop.run_until_cancelled(changes).await.ok_or_else(stopped)?.map_err(|_| stopped())?;
+        let Some(id) = &self.position.last_log_id else {
+            return Ok(RaftSnapshot { meta: self.position.clone(), snapshot: Snapshot::Checkpoint });
+        };
+        let (synced, done) = oneshot::channel();
+        let note = codec::encode_applied(&self.position);
+        let then = Box::new(move |_| {
+            let _ = synced.send(());
+        });
+        self.store.save(self.group, id.index, note, changes, then).map_err(io::Error::other)?;
+        done.await.map_err(|_| stopped())?;
+        self.progress.saved_to(&self.position);
+        Ok(RaftSnapshot { meta: self.retention.tell(&self.position), snapshot: Snapshot::Checkpoint })
     }
 }

@@ -26,7 +26,7 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 const CHANGE_MAX: Duration = Duration::from_secs(30);
 
 /// A learner gets all entries and has no vote.
-pub(crate) async fn add_learner(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+pub(crate) async fn add_learner(replica: &Arc<Replica>, node: NodeId) -> Result<(), NotCommitted> {
     let _alone = begin(replica).await?;
     if members(replica).1.contains(&node) {
         return Ok(());
@@ -35,7 +35,7 @@ pub(crate) async fn add_learner(replica: &Replica, node: NodeId) -> Result<(), N
 }
 
 /// A learner that has caught up becomes a voter.
-pub(crate) async fn promote(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+pub(crate) async fn promote(replica: &Arc<Replica>, node: NodeId) -> Result<(), NotCommitted> {
     let _alone = begin(replica).await?;
     let (voters, nodes) = members(replica);
     if voters.contains(&node) {
@@ -49,12 +49,15 @@ pub(crate) async fn promote(replica: &Replica, node: NodeId) -> Result<(), NotCo
 }
 
 /// A voter goes and a learner that has caught up takes its place, in one change.
-pub(crate) async fn replace(replica: &Replica, old: NodeId, new: NodeId) -> Result<(), NotCommitted> {
+pub(crate) async fn replace(replica: &Arc<Replica>, old: NodeId, new: NodeId) -> Result<(), NotCommitted> {
     hand_over_if_us(replica, old).await?;
     let _alone = begin(replica).await?;
     let (mut voters, nodes) = members(replica);
     if !voters.contains(&old) {
         return Err(Refusal::Membership(format!("node {old} is no voter of this group")).into());
+    }
+    if voters.contains(&new) {
+        return Err(Refusal::Membership(format!("node {new} votes in this group already: remove node {old} instead")).into());
     }
     if !nodes.contains(&new) {
         return Err(Refusal::Membership(format!("node {new} is no learner of this group: add it as one first")).into());
@@ -66,7 +69,7 @@ pub(crate) async fn replace(replica: &Replica, old: NodeId, new: NodeId) -> Resu
 }
 
 /// A voter or learner goes. A leader that is to go hands over first, and then refuses, naming the new one.
-pub(crate) async fn remove(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+pub(crate) async fn remove(replica: &Arc<Replica>, node: NodeId) -> Result<(), NotCommitted> {
     hand_over_if_us(replica, node).await?;
     let _alone = begin(replica).await?;
     let (voters, nodes) = members(replica);
@@ -99,7 +102,7 @@ fn members(replica: &Replica) -> (BTreeSet<NodeId>, BTreeSet<NodeId>) {
 }
 
 /// A leader cannot go while it leads: nobody would be left to say that it has gone.
-async fn hand_over_if_us(replica: &Replica, leaving: NodeId) -> Result<(), NotCommitted> {
+async fn hand_over_if_us(replica: &Arc<Replica>, leaving: NodeId) -> Result<(), NotCommitted> {
     if leaving != replica.node || replica.heard_leader() != Some(replica.node) || members(replica).0.len() == 1 {
         return Ok(());
     }
@@ -107,7 +110,7 @@ async fn hand_over_if_us(replica: &Replica, leaving: NodeId) -> Result<(), NotCo
     Err(Refusal::NotLeader { leader: Some(leader) }.into())
 }
 
-async fn caught_up(replica: &Replica, node: NodeId) -> Result<(), NotCommitted> {
+async fn caught_up(replica: &Arc<Replica>, node: NodeId) -> Result<(), NotCommitted> {
     let lag = |metrics: &openraft::RaftMetrics<super::types::Types>| {
         let last = metrics.last_log_index.map_or(0, |index| index + 1);
         let has = metrics.replication.as_ref().and_then(|replication| replication.get(&node.0).cloned().flatten());
@@ -164,15 +167,25 @@ pub(crate) async fn finish_changes(replica: Arc<Replica>) {
 }
 
 async fn finish(replica: &Replica) -> Result<(), NotCommitted> {
-    let joint = replica.raft.server_metrics().borrow_watched().membership_config.get_joint_config().len() > 1;
-    if joint { change(replica, Change::AddVoterIds(BTreeSet::new()), false).await } else { Ok(()) }
+    if is_joint(replica) { change(replica, Change::AddVoterIds(BTreeSet::new()), false).await } else { Ok(()) }
 }
 
 async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {
+    let said_by = || *replica.raft.server_metrics().borrow_watched().membership_config.log_id();
+    let before = said_by();
     match tokio::time::timeout(CHANGE_MAX, replica.raft.change_membership(change, retain)).await {
         Ok(Ok(_)) => Ok(()),
+        // The first of two entries is in the log, and whoever leads next may write the second.
+        Ok(Err(RaftError::APIError(_))) if said_by() != before => {
+            Err(NotCommitted::Unknown("the change is half done; whoever leads will finish it".to_owned()))
+        }
         Ok(Err(RaftError::APIError(error))) => Err(not_committed(error)),
-        Ok(Err(RaftError::Fatal(fatal))) => Err(Refusal::Stopped(fatal.to_string()).into()),
+        Ok(Err(RaftError::Fatal(fatal))) => Err(NotCommitted::Unknown(fatal.to_string())),
         Err(_) => Err(NotCommitted::Unknown(format!("the change is not committed after {} s", CHANGE_MAX.as_secs()))),
     }
+}
+
+/// Whether the voters of before and of after a change are both asked now, by all that this node has heard.
+fn is_joint(replica: &Replica) -> bool {
+    replica.raft.server_metrics().borrow_watched().membership_config.get_joint_config().len() > 1
 }

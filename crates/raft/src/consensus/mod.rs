@@ -11,6 +11,7 @@ mod network;
 mod progress;
 mod proposal;
 mod replica;
+mod retention;
 mod service;
 mod snapshot;
 mod start;
@@ -18,6 +19,7 @@ mod status;
 #[cfg(test)]
 mod suite;
 mod transfer;
+mod turn;
 mod types;
 
 pub use leadership::LeaderWatch;
@@ -32,3 +34,4 @@ pub(crate) use service::{Replicas, Service};
 pub(crate) use start::{create, forget, start};
 pub(crate) use status::status;
 pub(crate) use transfer::transfer;
+pub(crate) use turn::{Mine, Turns};

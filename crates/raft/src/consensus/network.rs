@@ -191,21 +191,27 @@ impl RaftNetworkV2<Types> for Link {
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        let sending = match &snapshot.snapshot {
+            Snapshot::Outgoing(outgoing) => Some(outgoing.sending()),
+            _ => None,
+        };
         let file = match snapshot.snapshot {
             Snapshot::Outgoing(outgoing) => outgoing.file().await,
             Snapshot::Received(file) => Some(file),
             Snapshot::Checkpoint => None,
         };
         let file = file.ok_or_else(|| self.unreachable("there is no snapshot to send"))?;
-        tokio::select! {
-            closed = cancel => Err(closed.into()),
-            sent = self.send(&vote, &file) => match sent {
-                Ok(vote) => Ok(SnapshotResponse { vote }),
-                Err(RPCError::Timeout(timeout)) => Err(timeout.into()),
-                Err(RPCError::Unreachable(unreachable)) => Err(unreachable.into()),
-                Err(RPCError::Network(network)) => Err(network.into()),
-                Err(RPCError::RemoteError(remote)) => Err(self.unreachable(&remote.to_string()).into()),
-            },
+        let sent = tokio::select! {
+            closed = cancel => return Err(closed.into()),
+            sent = self.send(&vote, &file) => sent,
+        };
+        drop(sending);
+        match sent {
+            Ok(vote) => Ok(SnapshotResponse { vote }),
+            Err(RPCError::Timeout(timeout)) => Err(timeout.into()),
+            Err(RPCError::Unreachable(unreachable)) => Err(unreachable.into()),
+            Err(RPCError::Network(network)) => Err(network.into()),
+            Err(RPCError::RemoteError(remote)) => Err(self.unreachable(&remote.to_string()).into()),
         }
     }
 

@@ -1,8 +1,8 @@
 //! One group on this node: openraft's handle and what we keep beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use openraft::async_runtime::watch::WatchReceiver as _;
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -30,9 +30,13 @@ pub(crate) struct Replica {
     pub barrier: Barrier,
     /// Bytes that may be proposed and not answered.
     pub in_flight: Arc<Semaphore>,
-    /// Set while leadership is being handed over: from then on this node is not to be called leader.
-    pub leaving: AtomicBool,
+    /// Attempts under way to hand leadership over: from the first on this node is not to be called leader.
+    pub leaving: AtomicUsize,
     pub leaving_changed: Notify,
+    /// Held by whatever writes the state.
+    pub saving: Arc<Mutex<()>>,
+    /// When the replica started with a vote of an earlier life: whom it had heard then, and promised to wait for, it does not know any more.
+    pub voted_before: Option<Instant>,
     /// The snapshot that the leader is sending.
     pub incoming: Mutex<Option<(String, Incoming)>>,
     /// One change of the membership at a time, from this node.
@@ -62,9 +66,14 @@ impl Replica {
         voters
     }
 
-    pub fn set_leaving(&self, leaving: bool) {
-        self.leaving.store(leaving, Ordering::Release);
-        self.leaving_changed.notify_waiters();
+    /// Whether an earlier life may have promised a leader to wait for it, so recently that the promise holds.
+    pub fn may_have_promised(&self) -> bool {
+        self.voted_before.is_some_and(|started| started.elapsed() < self.timing.election_max)
+    }
+
+    /// Whether leadership is being handed over.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) > 0
     }
 
     /// Writes checkpoints: when enough entries are in none, and otherwise a moment after the first.
@@ -94,9 +103,11 @@ impl Replica {
         applied.checked_sub(1)
     }
 
-    /// Ends the group on this node; its data stay.
+    /// Ends the group on this node; its data stay. When this returns nothing of it writes any more.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         let _ = self.raft.shutdown().await;
+        // A checkpoint or an installation that is under way; none begins after the stop.
+        drop(self.saving.lock().await);
     }
 }

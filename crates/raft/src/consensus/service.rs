@@ -15,6 +15,7 @@ use super::snapshot::Snapshot;
 use super::types::{SnapshotMeta, Types, Vote};
 use crate::GroupId;
 use crate::log::Log;
+use crate::recovery::NOT_HERE;
 use crate::state::{Incoming, SnapshotFile};
 use crate::transport::Caller;
 use crate::wire;
@@ -99,6 +100,9 @@ impl wire::raft_server::Raft for Service {
         // Whether the leader may be voted down although it was heard a moment ago is for the voter to know. A candidate's word that the leader
         // is dead is no proof; that the leader itself asked for the election is.
         vote.leadership_transfer = vote.leadership_transfer || failover::leader_is_dead(&replica, caller.node).await;
+        if !vote.leadership_transfer && replica.may_have_promised() {
+            return Ok(Response::new(self.not_granted(&replica)));
+        }
         let reply = match replica.raft.vote(vote).await {
             Ok(response) => codec::write_vote_reply(&response, self.log.synced()),
             Err(error) => wire::VoteReply { failed: error.to_string(), ..Default::default() },
@@ -113,6 +117,9 @@ impl wire::raft_server::Raft for Service {
         let Some(replica) = self.replicas.get(GroupId(request.group)) else {
             return Ok(Response::new(wire::VoteReply { unknown_group: true, ..Default::default() }));
         };
+        if replica.may_have_promised() {
+            return Ok(Response::new(self.not_granted(&replica)));
+        }
         let reply = match replica.raft.pre_vote(codec::read_vote_request(&request).map_err(malformed)?).await {
             Ok(response) => codec::write_vote_reply(&response, self.log.synced()),
             Err(error) => wire::VoteReply { failed: error.to_string(), ..Default::default() },
@@ -153,7 +160,7 @@ impl wire::raft_server::Raft for Service {
         caller(&request)?;
         let request = request.into_inner();
         let reply = match self.replicas.get(GroupId(request.group)) {
-            None => Err("this node does not run the group".to_owned()),
+            None => Err(NOT_HERE.to_owned()),
             Some(replica) => give(&replica, &request).await,
         };
         Ok(Response::new(reply.unwrap_or_else(|failed| wire::FetchReply { failed, ..Default::default() })))
@@ -161,6 +168,12 @@ impl wire::raft_server::Raft for Service {
 }
 
 impl Service {
+    /// Neither for nor against: the voter says where it stands, and the candidate asks again.
+    fn not_granted(&self, replica: &Replica) -> wire::VoteReply {
+        let vote = replica.raft.server_metrics().borrow_watched().vote;
+        wire::VoteReply { vote: Some(codec::write_vote(&vote)), synced: self.log.synced(), ..Default::default() }
+    }
+
     /// One piece of a snapshot that a leader sends; the last one installs it.
     async fn take(&self, replica: &Replica, vote: Vote, chunk: wire::SnapshotChunk) -> Result<wire::SnapshotReply, String> {
         let ours = replica.raft.server_metrics().borrow_watched().vote;
@@ -202,8 +215,7 @@ async fn install(replica: &Replica, vote: Vote, file: SnapshotFile) -> Result<Vo
 
 /// One piece of a snapshot for a replica that has lost its state.
 async fn give(replica: &Replica, request: &wire::FetchRequest) -> Result<wire::FetchReply, String> {
-    if request.name.is_empty() {
-        // It must be as new as it can be: what the asking replica's log begins with is not known here.
+    if request.name.is_empty() && replica.outgoing.at_least(Some(request.at_least)).is_none() {
         replica.outgoing.clear();
     }
     let snapshot = replica.raft.get_snapshot().await.map_err(|error| error.to_string())?;

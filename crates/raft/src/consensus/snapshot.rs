@@ -1,7 +1,8 @@
 //! Snapshots as openraft hands them around: either a name for what a checkpoint holds, or a file that is being made, or one that came.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
@@ -9,6 +10,7 @@ use super::codec;
 use super::types::SnapshotMeta;
 use crate::applied::Frozen;
 use crate::fatal;
+use crate::node::held;
 use crate::state::SnapshotFile;
 
 /// What travels with a snapshot's position.
@@ -27,6 +29,17 @@ pub(crate) enum Snapshot {
 pub(crate) struct Outgoing {
     pub meta: SnapshotMeta,
     file: watch::Receiver<Option<SnapshotFile>>,
+    /// One more for each transfer that is under way; those of a group are counted together.
+    sending: Arc<AtomicUsize>,
+}
+
+/// A transfer that is under way.
+pub(crate) struct Sending(Arc<AtomicUsize>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Outgoing {
@@ -36,6 +49,7 @@ impl Outgoing {
         group: u32,
         meta: SnapshotMeta,
         frozen: impl Future<Output = Option<Frozen>> + Send + 'static,
+        last: &LastOutgoing,
     ) -> Self {
         let (done, file) = watch::channel(None);
         let note = codec::encode_applied(&meta);
@@ -50,7 +64,18 @@ impl Outgoing {
                 done.send_replace(Some(file));
             }
         });
-        Self { meta, file }
+        Self { meta, file, sending: last.sending.clone() }
+    }
+
+    /// Counts as being sent until the answer is dropped.
+    pub fn sending(&self) -> Sending {
+        self.sending.fetch_add(1, Ordering::AcqRel);
+        Sending(self.sending.clone())
+    }
+
+    /// It will never be complete.
+    fn has_failed(&self) -> bool {
+        self.file.has_changed().is_err() && self.file.borrow().is_none()
     }
 
     /// The file when it is complete; `None` when the group was stopped first.
@@ -62,20 +87,28 @@ impl Outgoing {
 
 /// The last file that was made for others. It is kept so that a transfer which broke off can go on.
 #[derive(Clone, Default)]
-pub(crate) struct LastOutgoing(Arc<Mutex<Option<Outgoing>>>);
+pub(crate) struct LastOutgoing {
+    last: Arc<Mutex<Option<Outgoing>>>,
+    sending: Arc<AtomicUsize>,
+}
 
 impl LastOutgoing {
     /// The last one, if it holds at least everything up to `index`.
     pub fn at_least(&self, index: Option<u64>) -> Option<Outgoing> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone().filter(|outgoing| outgoing.meta.last_log_id.as_ref().map(|id| id.index) >= index)
+        let last = held(&self.last);
+        last.clone().filter(|outgoing| outgoing.meta.last_log_id.as_ref().map(|id| id.index) >= index && !outgoing.has_failed())
+    }
+
+    /// Whether any file of the group is on its way.
+    pub fn is_being_sent(&self) -> bool {
+        self.sending.load(Ordering::Acquire) > 0
     }
 
     pub fn put(&self, outgoing: Outgoing) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outgoing);
+        *held(&self.last) = Some(outgoing);
     }
 
     pub fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *held(&self.last) = None;
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
@@ -19,7 +20,9 @@ use super::network::Network;
 use super::progress::Progress;
 use super::proposal::IN_FLIGHT_BYTES_MAX;
 use super::replica::Replica;
+use super::retention::Retention;
 use super::snapshot::LastOutgoing;
+use super::turn::Mine;
 use super::types::{Raft, SnapshotMeta};
 use crate::applied::Pair;
 use crate::node::Inner;
@@ -28,20 +31,24 @@ use crate::state::Stored;
 use crate::{Applied, GroupId, NodeId, Settings, StartError, Step, recovery};
 
 /// Starts the replica of a group and lets the peers find it.
-pub(crate) async fn start(node: &Arc<Inner>, group: GroupId) -> Result<(Arc<Replica>, Applied), StartError> {
+pub(crate) async fn start(node: &Arc<Inner>, group: GroupId, mine: &Mine) -> Result<(Arc<Replica>, Applied), StartError> {
     if node.replicas.get(group).is_some() {
         return Err(StartError::Running(group));
     }
     let failed = |reason: String| StartError::Failed { group, reason };
     let log = GroupLog::new(node.disk.log.clone(), group.0);
     log.remember().await;
-    let (position, pairs) = state(node, group, &log).await?;
+    let waiting = mine.interrupted.run_until_cancelled(state(node, group, &log));
+    let (position, pairs) = waiting.await.ok_or_else(|| failed("it was stopped while it started".to_owned()))??;
     let (steps, applied) = Applied::new();
     let index = position.last_log_id.as_ref().map(|id| id.index);
     // Nothing is in the channel yet, and its other end is in our hands.
     let _ = steps.send(Step::State { index, pairs }).await;
     let progress = Arc::new(Progress::new(&position));
     let (outgoing, started) = (LastOutgoing::default(), Arc::new(AtomicBool::new(false)));
+    let (stop, saving) = (CancellationToken::new(), Arc::new(Mutex::new(())));
+    let retention = Arc::new(Retention::new(node.settings.sizes.keep_entries, outgoing.clone()));
+    let voted_before = log.has_voted().then(Instant::now);
     let machine = Machine {
         group: group.0,
         steps,
@@ -51,13 +58,16 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId) -> Result<(Arc<Repl
         store: node.disk.state.clone(),
         snapshots: node.settings.dir.clone(),
         outgoing: outgoing.clone(),
-        saving: Arc::new(Mutex::new(())),
+        saving: saving.clone(),
+        retention: retention.clone(),
+        stop: stop.clone(),
         checkpoint_entries: node.settings.sizes.checkpoint_entries,
         started: started.clone(),
     };
     let network = Network { transport: node.transport.clone(), node: node.id, group: group.0 };
     let config = config(&node.settings).map_err(failed)?;
     let raft = Raft::build(node.id.0, config, network, log.clone(), machine).await.map_err(|fatal| failed(fatal.to_string()))?;
+    let _ = retention.metrics.set(raft.metrics());
     started.store(true, Ordering::Release);
     let replica = Arc::new(Replica {
         node: node.id,
@@ -70,11 +80,13 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId) -> Result<(Arc<Repl
         progress,
         outgoing,
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
-        leaving: AtomicBool::new(false),
+        leaving: AtomicUsize::new(0),
         leaving_changed: Notify::new(),
+        saving,
+        voted_before,
         incoming: Mutex::new(None),
         membership: Mutex::new(()),
-        stop: CancellationToken::new(),
+        stop,
     });
     node.replicas.insert(replica.clone());
     replica.raft.run();
@@ -114,11 +126,25 @@ async fn state(node: &Arc<Inner>, group: GroupId, log: &GroupLog) -> Result<(Sna
             let advice = advice(node.disk.alone(), &node.settings.accept_loss);
             return Err(StartError::StateLost { group, purged: purged.index, advice });
         }
-        let file = recovery::fetch(&node.transport, &node.settings.dir, group, purged.index).await;
+        let fetched = recovery::fetch(&node.transport, &node.settings.dir, group, purged.index).await;
+        let file = fetched.ok_or_else(|| StartError::StateLost {
+            group,
+            purged: purged.index,
+            advice: advice(node.disk.alone(), &node.settings.accept_loss),
+        })?;
         let state = node.disk.state.clone();
         let installed = tokio::task::spawn_blocking(move || crate::disk::install(&state, file)).await;
         installed.map_err(|panic| failed(panic.to_string()))?.map_err(|error| failed(error.to_string()))?;
         stored = load(node, group).await?;
+    }
+    if let Some(position) = stored
+        .as_ref()
+        .map(|stored| codec::decode_applied(stored.note.clone()))
+        .transpose()
+        .map_err(|error| failed(error.to_string()))?
+        && let Some(last) = &position.last_log_id
+    {
+        log.agree_with(last).await.map_err(|error| failed(error.to_string()))?;
     }
     match stored {
         None => Ok((SnapshotMeta::default(), Vec::new())),

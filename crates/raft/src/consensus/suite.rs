@@ -10,10 +10,12 @@ use std::sync::atomic::AtomicBool;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::log_store::GroupLog;
 use super::machine::Machine;
 use super::progress::Progress;
+use super::retention::Retention;
 use super::snapshot::LastOutgoing;
 use super::types::{SnapshotMeta, Types};
 use crate::applied::{Applied, Step};
@@ -59,6 +61,8 @@ impl StoreBuilder<Types, GroupLog, Machine, Guard> for Builder {
             store: StateStore::open(dir.path()).unwrap(),
             snapshots: dir.path().to_owned(),
             outgoing: LastOutgoing::default(),
+            retention: Arc::new(Retention::new(10, LastOutgoing::default())),
+            stop: CancellationToken::new(),
             saving: Arc::new(Mutex::new(())),
             checkpoint_entries: 10,
             started: Arc::new(AtomicBool::new(true)),

@@ -108,25 +108,21 @@ impl Dialler {
         if !brief {
             self.pause = self.local.limits.retry_min;
         }
-        match end {
-            Some(End::Broken) if brief => self.glance(met).await,
-            Some(End::Broken) => self.check(met).await,
-            Some(End::Failed(reason)) => self.again(Failure::Other(format!("the connection failed: {reason}"))).await,
+        let failure = match end {
+            Some(End::Broken) if brief => return self.glance(met).await,
+            Some(End::Broken) => return self.check(met).await,
+            Some(End::Failed(reason)) => Failure::Other(format!("the connection failed: {reason}")),
             Some(End::Closed) => {
                 let limit = self.local.limits.ping_max;
-                self.again(Failure::Other(format!(
-                    "the connection was closed: no answer to a ping within {limit:?}, or nonsense"
-                )))
-                .await
+                Failure::Other(format!("the connection was closed: no answer to a ping within {limit:?}, or nonsense"))
             }
-            None => self.dial().await,
+            None => return self.dial().await,
+        };
+        if !brief {
+            self.note(&failure);
+            return self.dial().await;
         }
-    }
-
-    /// Notes how the connection ended, and connects anew.
-    async fn again(&mut self, failure: Failure) -> Result<Connection, Failure> {
-        self.note(&failure);
-        self.dial().await
+        Err(failure)
     }
 
     /// How the connection ended. None: it is to be made anew for another reason.

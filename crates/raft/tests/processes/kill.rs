@@ -2,7 +2,7 @@
 //!
 //! The long form: `CONCLAVE_ROUNDS=20 cargo test -p conclave-raft --test processes kill::`
 
-use crate::cluster::{Cluster, Plan};
+use crate::cluster::{Cluster, Plan, SMALL};
 use crate::dice::Dice;
 use crate::record::{Clients, Load};
 use crate::rounds;
@@ -12,7 +12,7 @@ const BETWEEN: u64 = 60;
 
 #[test]
 fn one_node_after_the_other() {
-    let mut cluster = Cluster::start(Plan::default());
+    let mut cluster = Cluster::start(Plan { arguments: SMALL, ..Plan::default() });
     let clients = Clients::start(&cluster, Load::default());
     let mut dice = Dice::new(7);
     for round in 0..rounds(4) {
@@ -30,7 +30,7 @@ fn one_node_after_the_other() {
 
 #[test]
 fn all_nodes_at_once() {
-    let mut cluster = Cluster::start(Plan::default());
+    let mut cluster = Cluster::start(Plan { arguments: SMALL, ..Plan::default() });
     let clients = Clients::start(&cluster, Load::default());
     let mut dice = Dice::new(8);
     for round in 0..rounds(3) {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt as _;
 
 use super::*;
-use crate::log::frame::{HEAD_BYTES, Kind};
+use crate::log::frame::{self, HEAD_BYTES, Kind};
 use crate::log::index::Index;
 use crate::log::op::Op;
 use crate::log::output::{Output, Plan};
@@ -43,6 +43,9 @@ impl Example {
     /// Opens the log, with less than the frame; writes another, shorter frame; opens it again.
     fn goes_on(&self, what: &str) {
         assert_eq!(content_of(self.dir.path()).unwrap(), self.expected, "{what}");
+        // Nothing is left of it, but there is a seal.
+        let repaired = fs::read(&self.file).unwrap();
+        assert!((self.end + 1..=self.end + HEAD_BYTES).contains(&frame::content_end(&repaired)), "{what}");
         let log = open(self.dir.path()).unwrap();
         synced(|done| log.append(1, entries(2, &["short"]), done));
         let (copy, expected) = (killed(self.dir.path()), content(&log));
@@ -152,6 +155,34 @@ fn entries_that_do_not_follow_are_refused() {
     let at = add(&mut output, &[append(11)]);
     match content_of(dir.path()) {
         Err(LogError::Damaged { offset, .. }) => assert_eq!(offset as usize, at),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_frame_whose_number_does_not_follow_is_refused() {
+    let example = Example::new();
+    let settings = settings(example.dir.path());
+    let Recovered { output, .. } = recovery::open(&settings).unwrap();
+    let mut skipping = Output::new(&settings, output.segment().clone(), example.end as u64, output.synced() + 2);
+    let mut buffer = vec![0; HEAD_BYTES];
+    Op::Forget { group: 1 }.write(&mut buffer);
+    skipping.put(Kind::Changes, &mut buffer).unwrap();
+    match content_of(example.dir.path()) {
+        Err(LogError::Damaged { offset, .. }) => assert_eq!(offset as usize, example.end),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_segment_that_begins_with_something_else_than_what_was_before_it_is_refused() {
+    let example = Example::new();
+    let Recovered { index, mut output } = recovery::open(&settings(example.dir.path())).unwrap();
+    let mut start = index.start();
+    assert!(start.pop().is_some());
+    output.roll(start, 0).unwrap();
+    match content_of(example.dir.path()) {
+        Err(LogError::Damaged { file, .. }) => assert_eq!(file, output.segment().path),
         other => panic!("{other:?}"),
     }
 }

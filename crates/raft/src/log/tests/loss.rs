@@ -56,6 +56,20 @@ fn wherever_the_damage_is_each_group_keeps_the_front() {
     }
 }
 
+#[test]
+fn without_any_one_of_the_files_each_group_keeps_the_front() {
+    let (dir, expected) = example();
+    for file in files(dir.path()) {
+        let damaged = killed(dir.path());
+        fs::remove_file(damaged.path().join(file.file_name().unwrap())).unwrap();
+        let (_copy, report) = accept(damaged.path());
+        let what = format!("without {}: {report}", file.display());
+        assert!(!report.lost.is_empty(), "{what}");
+        check_front(&content_of(damaged.path()).unwrap(), &expected, &report, &what);
+        goes_on(damaged.path());
+    }
+}
+
 /// Each group has what it had, up to somewhere, and the report names what is missing.
 fn check_front(kept: &Content, expected: &Content, report: &Report, what: &str) {
     for (group, (extent, entries, _)) in kept {

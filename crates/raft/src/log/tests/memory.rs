@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::log::index::Index;
 
 fn with_tail(bytes: usize) -> (TempDir, Log) {
     let dir = temporary();
@@ -56,6 +57,19 @@ fn nothing_leaves_memory_before_it_is_written() {
     settled(&log);
     assert_eq!(log.stats().tail_bytes, 0);
     assert_eq!(all(&log, 1), expected);
+}
+
+#[test]
+fn what_came_while_the_writer_wrote_stays_in_memory() {
+    let settings = LogSettings { tail_bytes_max: 0, ..settings(Path::new("unused")) };
+    let shared = Shared::new(settings, Index::default(), 0);
+    shared.append(1, 0, vec![entry("written")], None).unwrap();
+    let jobs = shared.take().unwrap();
+    shared.append(1, 1, vec![entry("waiting")], None).unwrap();
+    shared.settle(&jobs, |_| {});
+    let state = shared.lock();
+    assert_eq!(state.groups[&1].recent(0), None);
+    assert_eq!(state.groups[&1].recent(1), Some(&entry("waiting")));
 }
 
 #[test]

@@ -96,9 +96,12 @@ async fn calls_that_wait_are_bounded() {
     // A vote is never answered here.
     let mut client = first.transport.client(TWO).unwrap();
     let waiting = tokio::spawn(async move { client.vote(wire::VoteRequest::default()).await.map(drop) });
-    while first.transport.peers.get(TWO).unwrap().calls.available_permits() > 0 {
-        tokio::task::yield_now().await;
-    }
+    let taken = async {
+        while first.transport.peers.get(TWO).unwrap().calls.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, taken).await.expect("the only place is taken");
     assert_eq!(first.ask(TWO).await.unwrap_err().code(), Code::ResourceExhausted);
     // A deadline ends the call, and its place is free.
     waiting.abort();

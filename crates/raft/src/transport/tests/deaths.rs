@@ -58,14 +58,14 @@ async fn a_killed_process_is_dead_and_a_new_one_is_not() {
     dies_and_comes_back(TransportLimits::default(), 10).await;
 }
 
+/// Every connection has lasted long enough to be made anew at once when it breaks.
+fn lasting() -> TransportLimits {
+    TransportLimits { retry_min: Duration::from_millis(1), retry_max: Duration::from_millis(1), ..TransportLimits::default() }
+}
+
 #[tokio::test]
 async fn a_killed_process_that_had_lasted_is_dead() {
-    let lasting = TransportLimits {
-        retry_min: Duration::from_millis(1),
-        retry_max: Duration::from_millis(1),
-        ..TransportLimits::default()
-    };
-    dies_and_comes_back(lasting, 10).await;
+    dies_and_comes_back(lasting(), 10).await;
 }
 
 #[tokio::test]
@@ -99,9 +99,8 @@ async fn behind_a_proxy(limits: TransportLimits) -> (Node, Node, Proxy, House) {
     (first, second, proxy, one)
 }
 
-#[tokio::test]
-async fn a_connection_that_is_reset_proves_nothing() {
-    let (first, _second, proxy, _) = behind_a_proxy(TransportLimits::default()).await;
+async fn resets(limits: TransportLimits) {
+    let (first, _second, proxy, _) = behind_a_proxy(limits).await;
     let mut deaths = first.transport.deaths();
     for _ in 0..3 {
         let accepted = proxy.accepted.load(Ordering::Relaxed);
@@ -109,12 +108,43 @@ async fn a_connection_that_is_reset_proves_nothing() {
         // Attempts to connect are reset as well.
         first.stands(TWO, "unreachable", |standing| matches!(standing.link, Link::Unreachable(_))).await;
         assert!(proxy.accepted.load(Ordering::Relaxed) > accepted, "it did not look");
-        assert!(!first.transport.dies(TWO, SOON).await);
+        assert!(!first.transport.is_dead(TWO));
         proxy.set(Mode::Forward);
         first.connected(TWO).await;
         assert_eq!(first.ask(TWO).await.unwrap(), "1.1");
     }
     assert_eq!(deaths.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_proves_nothing() {
+    resets(TransportLimits::default()).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_had_lasted_and_is_reset_proves_nothing() {
+    resets(lasting()).await;
+}
+
+/// A process that dies may break its connections before it stops to listen.
+async fn closes_the_listener_late(limits: TransportLimits) {
+    let (first, _second, mut proxy, _) = behind_a_proxy(limits).await;
+    let accepted = proxy.accepted.load(Ordering::Relaxed);
+    proxy.set(Mode::Reset);
+    let looked = async {
+        while proxy.accepted.load(Ordering::Relaxed) < accepted + 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, looked).await.expect("a second look");
+    proxy.close().await;
+    assert!(first.transport.dies(TWO, SOON).await);
+}
+
+#[tokio::test]
+async fn a_listener_that_closes_late_is_proof() {
+    closes_the_listener_late(TransportLimits::default()).await;
+    closes_the_listener_late(lasting()).await;
 }
 
 fn impatient() -> TransportLimits {
@@ -195,8 +225,9 @@ async fn who_was_never_reached_cannot_be_proven_dead() {
     first.meets(&[(TWO, ([127, 0, 0, 1], 1).into())]);
     let process = Process::start(&mut two, &[(ONE, one.address)]).await;
     first.stands(TWO, "met", |standing| standing.met.is_some()).await;
+    let mut deaths = first.transport.deaths();
     process.kill();
-    assert!(!first.transport.dies(TWO, SOON).await);
+    assert!(timeout(SOON, deaths.recv()).await.is_err());
     assert!(!first.transport.is_dead(TWO));
 }
 
