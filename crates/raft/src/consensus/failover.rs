@@ -6,45 +6,67 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::raft::VoteRequest;
+
+use super::codec;
 use super::replica::Replica;
+use super::types::{LogId, Vote};
 use crate::NodeId;
 
-/// The next survivor in line waits this long for the one before.
-const NEXT_IN_LINE: Duration = Duration::from_millis(150);
+/// Whoever was to stand has this long to win before the survivors look again who it should be.
+const ROUND: Duration = Duration::from_millis(150);
+
+/// After so many rounds the timeouts decide.
+const ROUNDS: u32 = 5;
+
+/// A survivor has this long to say how far its log is; otherwise it is left out of this round.
+const ANSWER_MAX: Duration = Duration::from_millis(50);
 
 /// A voter whose connection to the leader has just broken waits this long for its own proof before it answers a candidate.
 pub(crate) const OWN_PROOF_MAX: Duration = Duration::from_millis(50);
 
-/// Rounds in which each survivor stands once; if nobody has won by then the timeouts decide.
-const ROUNDS: u32 = 4;
-
 /// `dead` is gone: if it led this group, sees to it that somebody else does.
 pub(crate) async fn on_death(replica: Arc<Replica>, dead: NodeId) {
-    if replica.heard_leader() != Some(dead) {
+    if replica.heard_leader() != Some(dead) || !replica.voters().contains(&replica.node) {
         return;
     }
-    let Some((place, survivors)) = place_in_line(&replica) else { return };
-    let mut wait = NEXT_IN_LINE * place;
     for _ in 0..ROUNDS {
-        tokio::time::sleep(wait).await;
-        // Somebody before us may lead by now, or the dead one may be back.
+        let first = first_in_line(&replica).await;
+        // Somebody may lead by now, or the dead one may be back.
         let led = replica.heard_leader().is_some_and(|leader| leader != dead);
         if led || !replica.transport.is_dead(dead) || replica.stop.is_cancelled() {
             return;
         }
-        tracing::info!(group = %replica.group, %dead, "the leader is gone for certain; standing for election");
-        let _ = replica.raft.trigger().elect(false).await;
-        wait = NEXT_IN_LINE * survivors;
+        if first == replica.node {
+            tracing::info!(group = %replica.group, %dead, "the leader is gone for certain; standing for election");
+            let _ = replica.raft.trigger().elect(false).await;
+        }
+        tokio::time::sleep(ROUND).await;
     }
 }
 
-/// Which of the survivors we are, counted from one that depends on the group, so that not one node gets all groups of the dead one; and
-/// how many they are.
-fn place_in_line(replica: &Replica) -> Option<(u32, u32)> {
+/// The survivor who should stand: one with the longest log, since nobody else could win and a second candidate would only be in its way. Among equals it
+/// depends on the group, so that not one node gets all groups of the dead one.
+async fn first_in_line(replica: &Replica) -> NodeId {
     let survivors: Vec<NodeId> = replica.voters().into_iter().filter(|voter| !replica.transport.is_dead(*voter)).collect();
-    let count = u32::try_from(survivors.len()).ok().filter(|count| *count > 0)?;
-    let ours = u32::try_from(survivors.iter().position(|survivor| *survivor == replica.node)?).ok()?;
-    Some(((ours + count - replica.group.0 % count) % count, count))
+    let turn = replica.group.0 as usize % survivors.len().max(1);
+    let asked = survivors.iter().enumerate().map(|(at, survivor)| async move {
+        let last = if *survivor == replica.node { Some(replica.last()) } else { ask(replica, *survivor).await };
+        last.map(|last| (last, at == turn, *survivor))
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    answers.into_iter().flatten().max().map_or(replica.node, |(_, _, first)| first)
+}
+
+/// The last entry of another survivor: what it says to a candidate that will not stand.
+async fn ask(replica: &Replica, survivor: NodeId) -> Option<Option<LogId>> {
+    let mut client = replica.transport.client(survivor)?;
+    let vote = replica.vote();
+    let request = VoteRequest::new(Vote::new(vote.leader_id.term + 1, replica.node.0), replica.last());
+    let request = codec::write_vote_request(replica.group.0, &request);
+    let reply = tokio::time::timeout(ANSWER_MAX, client.pre_vote(request)).await.ok()?.ok()?.into_inner();
+    let answers = !reply.unknown_group && reply.failed.is_empty();
+    answers.then(|| reply.last.as_ref().map(codec::read_log_id))
 }
 
 /// Whether we know ourselves that the leader of this group is dead; waits a moment if that is about to be found out.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::barrier::Barrier;
 use super::progress::Progress;
 use super::snapshot::LastOutgoing;
-use super::types::Raft;
+use super::types::{LogId, Raft, Vote};
 use crate::settings::Timing;
 use crate::state::{Incoming, StateStore};
 use crate::transport::Transport;
@@ -49,6 +49,16 @@ impl Replica {
     /// The leader by what was heard last; it may be this node.
     pub fn heard_leader(&self) -> Option<NodeId> {
         self.raft.server_metrics().borrow_watched().current_leader.map(NodeId)
+    }
+
+    /// The last vote that is on disk.
+    pub fn vote(&self) -> Vote {
+        self.raft.server_metrics().borrow_watched().vote
+    }
+
+    /// The last entry in the log.
+    pub fn last(&self) -> Option<LogId> {
+        self.raft.data_metrics().borrow_watched().last_log
     }
 
     /// Why the replica does no more work, if so.

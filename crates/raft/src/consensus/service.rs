@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use openraft::async_runtime::watch::WatchReceiver as _;
 use tonic::{Request, Response, Status};
 
 use super::codec;
@@ -170,13 +169,13 @@ impl wire::raft_server::Raft for Service {
 impl Service {
     /// Neither for nor against: the voter says where it stands, and the candidate asks again.
     fn not_granted(&self, replica: &Replica) -> wire::VoteReply {
-        let vote = replica.raft.server_metrics().borrow_watched().vote;
-        wire::VoteReply { vote: Some(codec::write_vote(&vote)), synced: self.log.synced(), ..Default::default() }
+        let last = replica.last().as_ref().map(codec::write_log_id);
+        wire::VoteReply { vote: Some(codec::write_vote(&replica.vote())), last, synced: self.log.synced(), ..Default::default() }
     }
 
     /// One piece of a snapshot that a leader sends; the last one installs it.
     async fn take(&self, replica: &Replica, vote: Vote, chunk: wire::SnapshotChunk) -> Result<wire::SnapshotReply, String> {
-        let ours = replica.raft.server_metrics().borrow_watched().vote;
+        let ours = replica.vote();
         if ours > vote {
             return Ok(wire::SnapshotReply { higher: Some(codec::write_vote(&ours)), ..Default::default() });
         }

@@ -199,3 +199,23 @@ fn a_transfer_to_a_silent_node_finds_another() {
     let record = clients.stop();
     cluster.verify(&record);
 }
+
+/// Nobody can take it: that is said in time as well, and the group goes on when the others are back.
+#[test]
+fn a_transfer_that_nobody_can_take_is_refused() {
+    let mut cluster = Cluster::start(Plan { groups: 1, ..Plan::default() });
+    let clients = Clients::start(&cluster, Load::default());
+    clients.await_commits(20);
+    let leader = cluster.leader(1);
+    let others: Vec<u64> = cluster.ids().into_iter().filter(|id| *id != leader).collect();
+    others.iter().for_each(|id| cluster.node(*id).pause());
+    let start = Instant::now();
+    let answer = cluster.ask(leader, "transfer 1 any");
+    let took = start.elapsed();
+    println!("{leader} to nobody: {answer} after {took:?}");
+    assert!(answer.starts_with("refused ") && took < TRANSFER_LIMIT, "{answer} after {took:?}");
+    others.iter().for_each(|id| cluster.node(*id).resume());
+    clients.await_each_group();
+    let record = clients.stop();
+    cluster.verify(&record);
+}
