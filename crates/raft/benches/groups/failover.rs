@@ -45,10 +45,15 @@ fn print(what: &str, rounds: usize, times: &mut [Duration]) {
     );
 }
 
-/// Every group has a leader again.
+/// Every group has a leader again, and every node has heard of it.
 fn settle(cluster: &Cluster) {
     for group in 1..=GROUPS {
         cluster.leader(group);
+        for id in cluster.ids() {
+            within(LIMIT, "every node knows the leader", || {
+                (cluster.ask(id, &format!("lead {group}")) != "nobody").then_some(())
+            });
+        }
     }
 }
 

@@ -71,10 +71,15 @@ async fn ask(replica: &Replica, survivor: NodeId) -> Option<Option<LogId>> {
 
 /// Whether we know ourselves that the leader of this group is dead; waits a moment if that is about to be found out.
 pub(crate) async fn leader_is_dead(replica: &Replica, candidate: NodeId) -> bool {
-    let Some(leader) = replica.heard_leader() else { return false };
-    if leader == candidate || leader == replica.node {
+    let heard = replica.heard_leader();
+    if heard.is_some_and(|leader| leader == candidate || leader == replica.node) {
         return false;
     }
+    // Behind a restart we may not have heard of the leader yet: it can be any of the others, so all of them must be dead.
+    let others = || replica.voters().into_iter().filter(|voter| *voter != candidate && *voter != replica.node);
+    let suspects: Vec<NodeId> = heard.map_or_else(|| others().collect(), |leader| vec![leader]);
+    let proofs = suspects.iter().map(|suspect| replica.transport.dies(*suspect, OWN_PROOF_MAX));
+    let proven = futures_util::future::join_all(proofs).await;
     // While this waited another may have been heard, and that one lives.
-    replica.transport.dies(leader, OWN_PROOF_MAX).await && replica.heard_leader() == Some(leader)
+    !proven.is_empty() && proven.into_iter().all(|dead| dead) && replica.heard_leader() == heard
 }

@@ -39,13 +39,15 @@ async fn hand_over(replica: Arc<Replica>, to: Option<NodeId>) -> Result<NodeId, 
     Err(Refusal::Membership("no other node took the leadership: they are out of reach or too far behind".to_owned()))
 }
 
-/// Nobody took it, and openraft's core would refuse writes and send no sign of life until somebody does. So it is told of a vote of its own in the next
-/// term, which ends its time in office, and stands for election again.
+/// Nobody took it, and openraft's core would refuse writes and send no sign of life until somebody does. So it is told of another's vote in the next
+/// term, which ends its time in office, and stands for election again. Of a vote of its own it would not follow: it would lead on under a vote that is
+/// not that of its office.
 async fn resign(replica: &Replica) {
     let vote = replica.raft.server_metrics().borrow_watched().vote;
-    // The core compares the candidate's last entry with its own. The candidate is itself, so there is none behind.
+    let Some(other) = targets(replica, None).first().map(|node| node.0) else { return };
+    // The core compares the candidate's last entry with its own. There is no candidate, so there is none behind; a real one would be asked for its own.
     let last = LogId::new(LeaderId { term: vote.leader_id.term, node_id: replica.node.0 }, u64::MAX);
-    let mut request = VoteRequest::new(Vote::new(vote.leader_id.term + 1, replica.node.0), Some(last));
+    let mut request = VoteRequest::new(Vote::new(vote.leader_id.term + 1, other), Some(last));
     request.leadership_transfer = true;
     let _ = replica.raft.vote(request).await;
     let _ = replica.raft.trigger().elect(false).await;

@@ -1,8 +1,13 @@
 //! Nodes that may not talk to each other, and say why.
 
+use std::sync::atomic::Ordering;
+
+use tokio::time::timeout;
+
 use super::authority::Authority;
 use super::hearing::Hearing;
-use super::{CLUSTER, House, ONE, THREE, TWO};
+use super::proxy::Proxy;
+use super::{CLUSTER, House, LIMIT, ONE, THREE, TWO, pair};
 use crate::transport::peer::Link;
 
 #[tokio::test]
@@ -65,6 +70,21 @@ async fn a_wrong_address_is_noticed() {
     _second.meets(&[(ONE, one.address)]);
     first.meets(&[(TWO, two.address)]);
     first.connected(TWO).await;
+}
+
+#[tokio::test]
+async fn a_new_address_is_used_at_once() {
+    let (first, _one, _second, two) = pair(&Authority::new()).await;
+    let elsewhere = Proxy::to(two.address).await;
+    first.meets(&[(TWO, elsewhere.address)]);
+    let moved = async {
+        while elsewhere.accepted.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, moved).await.expect("a connection to the new address");
+    assert_eq!(first.ask(TWO).await.unwrap(), "1.1");
+    assert_eq!(first.transport.peers()[&TWO], elsewhere.address.to_string());
 }
 
 #[tokio::test]

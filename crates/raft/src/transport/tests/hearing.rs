@@ -2,9 +2,12 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::transport::complaints::Complaints;
 
 /// Everything that this thread logs as a warning while it exists.
 pub struct Hearing {
@@ -50,4 +53,18 @@ impl io::Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn a_complaint_is_heard_once_in_an_interval() {
+    let heard = Hearing::begin();
+    let (seldom, always) = (Complaints::new(Duration::from_secs(60)), Complaints::new(Duration::ZERO));
+    for _ in 0..3 {
+        seldom.warn("node 1", "is late");
+        seldom.warn("node 2", "is late");
+        seldom.warn("node 1", "is early");
+        always.warn("node 3", "is away");
+    }
+    let counts = ["node 1", "node 2", "is late", "is early", "is away"].map(|text| heard.count(text));
+    assert_eq!(counts, [2, 1, 2, 1, 3], "{}", heard.text());
 }

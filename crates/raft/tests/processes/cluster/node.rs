@@ -184,7 +184,7 @@ impl Node {
         let all = fs::read(&self.errors).unwrap_or_default();
         let all = String::from_utf8_lossy(&all);
         let lines: Vec<&str> = all.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        lines[lines.len().saturating_sub(60)..].join("\n")
     }
 }
 
