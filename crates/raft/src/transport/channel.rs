@@ -34,10 +34,14 @@ impl Channel {
         Self { peer, origin, wait_max }
     }
 
-    /// The connection. Waits a little if one is being made.
+    /// The connection. Waits a little if one is being made, or what became of the last one is not known yet.
     async fn connection(&self) -> Result<SendRequest<Body>, Status> {
         let mut standing = self.peer.standing.subscribe();
-        let settled = standing.wait_for(|standing| !matches!(standing.link, Link::Connecting | Link::Checking));
+        let settled = standing.wait_for(|standing| match &standing.link {
+            Link::Connecting | Link::Checking => false,
+            Link::Up(connection) => !connection.is_closed(),
+            Link::Refused(_) | Link::Unreachable(_) => true,
+        });
         let unavailable = |why: &str| Err(Status::unavailable(format!("node {}: {why}", self.peer.node)));
         match timeout(self.wait_max, settled).await {
             Err(_) => unavailable("it does not answer"),

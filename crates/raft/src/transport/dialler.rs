@@ -116,7 +116,12 @@ impl Dialler {
                 let limit = self.local.limits.ping_max;
                 Failure::Other(format!("the connection was closed: no answer to a ping within {limit:?}, or nonsense"))
             }
-            None => return self.dial().await,
+            None => {
+                if !self.peer.is_dead() {
+                    self.peer.set(Link::Connecting);
+                }
+                return self.dial().await;
+            }
         };
         if !brief {
             self.note(&failure);
