@@ -180,6 +180,9 @@ impl Node {
 
     fn on_death(&self, death: &Death) {
         tracing::warn!(node = %death.node, incarnation = death.incarnation, "this peer is gone: its connection broke and its address refuses another");
+        if !self.0.settings.timing.elect_on_death {
+            return;
+        }
         for replica in self.0.replicas.all() {
             tokio::spawn(consensus::on_death(replica, death.node));
         }

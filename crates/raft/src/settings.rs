@@ -28,6 +28,9 @@ pub struct Timing {
     /// A follower stands for election when it has heard nothing for the longest timeout and then for a random time between the two. The shortest
     /// should be three heartbeats.
     pub election_min: Duration,
+    /// Elect at once when a leader's connection breaks and its address refuses another, which proves that the process is gone. To be turned off where something
+    /// between the nodes could refuse in its place: a firewall that resets, an address that moves.
+    pub elect_on_death: bool,
     /// See [`Timing::election_min`]. For this long a follower that heard a leader votes for no other.
     pub election_max: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for Timing {
             heartbeat: Duration::from_millis(150),
             election_min: Duration::from_millis(450),
             election_max: Duration::from_millis(700),
+            elect_on_death: true,
         }
     }
 }

@@ -72,6 +72,9 @@ async fn ask(replica: &Replica, survivor: NodeId) -> Option<Option<LogId>> {
 /// Whether we know ourselves that the leader of this group is dead; waits a moment if that is about to be found out.
 pub(crate) async fn leader_is_dead(replica: &Replica, candidate: NodeId) -> bool {
     let heard = replica.heard_leader();
+    if !replica.timing.elect_on_death {
+        return false;
+    }
     if heard.is_some_and(|leader| leader == candidate || leader == replica.node) {
         return false;
     }

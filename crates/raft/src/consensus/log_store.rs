@@ -63,6 +63,11 @@ impl GroupLog {
         done.await.map_err(|_| io::Error::other("the log has been closed"))
     }
 
+    /// Waits until everything that was written before is on disk.
+    pub async fn on_disk(&self) -> io::Result<()> {
+        self.truncate(u64::MAX).await
+    }
+
     /// Makes the log agree with a state that came from a peer. If another entry stands where the state ends, it and all behind it were never committed,
     /// and those before it are in the state.
     pub async fn agree_with(&self, state: &LogId) -> io::Result<()> {

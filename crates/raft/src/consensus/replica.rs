@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::barrier::Barrier;
+use super::log_store::GroupLog;
 use super::progress::Progress;
 use super::snapshot::LastOutgoing;
 use super::types::{LogId, Raft, Vote};
@@ -24,6 +25,7 @@ pub(crate) struct Replica {
     pub raft: Raft,
     pub timing: Timing,
     pub transport: Arc<Transport>,
+    pub log: GroupLog,
     pub store: StateStore,
     pub progress: Arc<Progress>,
     pub outgoing: LastOutgoing,

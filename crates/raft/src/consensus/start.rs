@@ -76,6 +76,7 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId, mine: &Mine) -> Res
         raft,
         timing: node.settings.timing,
         transport: node.transport.clone(),
+        log,
         store: node.disk.state.clone(),
         progress,
         outgoing,
@@ -104,7 +105,10 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId, mine: &Mine) -> Res
 pub(crate) async fn create(replica: &Replica, voters: &[NodeId]) -> Result<(), StartError> {
     let voters: BTreeSet<u64> = voters.iter().map(|voter| voter.0).collect();
     match replica.raft.initialize(voters).await {
-        Ok(()) => Ok(()),
+        // openraft does not wait for the disk here.
+        Ok(()) => {
+            replica.log.on_disk().await.map_err(|error| StartError::Failed { group: replica.group, reason: error.to_string() })
+        }
         Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Err(StartError::Exists(replica.group)),
         Err(error) => Err(StartError::Failed { group: replica.group, reason: error.to_string() }),
     }
