@@ -15,6 +15,7 @@ pub fn measure() {
     let mut cluster = Cluster::without_groups(Plan { nodes: 2, groups: 1, ..Plan::default() });
     cluster.start_all();
     cluster.create_group(1, &[1]);
+    cluster.leader(1);
     let begin = Instant::now();
     let mut control = Control::connect(cluster.control_addresses()[&1], LIMIT).expect("the node answers");
     assert_eq!(control.ask(&format!("fill 1 state {ENTRIES} 1000")).expect("it is filled"), "ok");
