@@ -14,7 +14,7 @@ use super::StateError;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long a node that is just ending may hold the database, before we say that it is held.
-const HELD_MAX: Duration = Duration::from_secs(1);
+const HELD_MAX: Duration = Duration::from_secs(3);
 
 /// An open database. No other process can open it meanwhile.
 pub(super) struct Database {
