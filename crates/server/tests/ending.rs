@@ -37,9 +37,10 @@ fn a_node_that_ends_says_so_and_keeps_what_was_stored() {
     let mut occupant = node.bound("romeo");
     talk(&mut occupant, ENTER, "<subject");
     let bound = node.bound("juliet");
+    // Connections are accepted in their order: the stranger's features say that the silent one was accepted, too.
+    let silent = node.connect();
     let mut stranger = node.connect();
     talk(&mut stranger, HEADER, "</stream:features>");
-    let silent = node.connect();
 
     node.end();
     for (who, client) in [("an occupant", occupant), ("a session", bound), ("a stranger", stranger), ("a silent one", silent)] {
