@@ -19,6 +19,7 @@ pub mod notify;
 pub mod open_files;
 pub mod outbound;
 pub mod pace;
+pub mod program;
 pub mod router;
 pub mod run;
 pub mod seed;
