@@ -1,1 +1,38 @@
-//! Whole clusters under faults: a recorder of what clients did and saw, and checkers of what was promised to them.
+//! Whole clusters under faults: what clients did and saw, and whether it is what was promised to them.
+//!
+//! A [`History`] is what a recorder kept of a run, line by line. A run ends with a witness: somebody who enters when all is over and is
+//! shown what the room keeps, which is the committed sequence as far as anybody can tell from outside ([`Committed`]). The checkers, one for
+//! each numbered promise, compare the two and know nothing else: no clock, no socket, no file. A simulation can use them as well as real
+//! processes can.
+//!
+//! | promise | checker |
+//! |---|---|
+//! | I1 order | [`i1_order`] |
+//! | I2 gap-free, once | [`i2_gap_free`] |
+//! | I3 acknowledged is durable | [`i3_durable`] |
+//! | I4 at most once per send | [`i4_at_most_once`] |
+
+pub mod committed;
+pub mod history;
+pub mod i1_order;
+pub mod i2_gap_free;
+pub mod i3_durable;
+pub mod i4_at_most_once;
+#[cfg(test)]
+mod sketch;
+pub mod verdict;
+
+pub use committed::Committed;
+pub use history::{Event, History, Line};
+pub use verdict::Verdict;
+
+/// All checkers with the names of their promises.
+pub const CHECKERS: [(&str, Checker); 4] = [
+    ("I1 order", i1_order::check),
+    ("I2 gap-free, once", i2_gap_free::check),
+    ("I3 acknowledged is durable", i3_durable::check),
+    ("I4 at most once per send", i4_at_most_once::check),
+];
+
+/// Compares what clients did and saw with what a room has committed.
+pub type Checker = fn(&History, &Committed) -> Verdict;

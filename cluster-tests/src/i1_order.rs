@@ -1,0 +1,65 @@
+//! I1, order: what an occupant is shown is a subsequence of M(r) in the order of the log. So any two occupants agree.
+
+use crate::committed::Committed;
+use crate::history::{Event, History, Line};
+use crate::verdict::{Breach, Verdict};
+
+/// Checks every session that was ever in the room. Repeats are I2's matter.
+pub fn check(history: &History, committed: &Committed) -> Verdict {
+    let positions = committed.positions();
+    let (mut breaches, mut checked) = (Vec::new(), 0);
+    for (session, lines) in history.sessions(&committed.room) {
+        let mut before: Option<(usize, &Line)> = None;
+        for line in lines {
+            let Event::Received { stanza_id, delayed, .. } = &line.event else { continue };
+            let Some(position) = positions.get(stanza_id.as_str()).copied() else {
+                breaches.push(Breach::new(format!("{session} is shown {stanza_id}, which the room has not committed"), &[line]));
+                continue;
+            };
+            match before {
+                Some((higher, earlier)) if higher > position => {
+                    let what = format!("{session} is shown {stanza_id}, number {position} of the room, behind number {higher}");
+                    breaches.push(Breach::new(what, &[earlier, line]));
+                }
+                _ => before = Some((position, line)),
+            }
+            checked += usize::from(!delayed);
+        }
+    }
+    Verdict::of(breaches, checked, "nobody was shown a message while in the room")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::{committed, history};
+
+    #[test]
+    fn subsequences_in_order_pass() {
+        let history =
+            history("A joined\nA received 1 s1\nB shown 1 s1\nB joined\nB received 3 s3\nA received 2 s2\nA received 3 s3");
+        assert_eq!(check(&history, &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 4 });
+    }
+
+    #[test]
+    fn two_who_see_another_order_fail() {
+        let history = history("A joined\nB joined\nA received 1 s1\nA received 2 s2\nB received 2 s2\nB received 1 s1");
+        let Verdict::Fail(breaches) = check(&history, &committed("1:s1 2:s2")) else { panic!("it passes") };
+        assert_eq!(breaches.len(), 1);
+        assert_eq!(breaches[0].what, "B is shown 1, number 0 of the room, behind number 1");
+        assert_eq!(breaches[0].proof, history.lines[4..6]);
+    }
+
+    #[test]
+    fn a_message_that_is_not_committed_fails() {
+        let history = history("A joined\nA received 1 s1\nA received 7 s7");
+        let Verdict::Fail(breaches) = check(&history, &committed("1:s1")) else { panic!("it passes") };
+        assert_eq!(breaches[0].proof, history.lines[2..]);
+    }
+
+    #[test]
+    fn history_alone_tests_nothing() {
+        let history = history("A invoke s1\nW shown 1 s1\nW joined");
+        assert!(matches!(check(&history, &committed("1:s1")), Verdict::Inconclusive(_)));
+    }
+}

@@ -1,0 +1,171 @@
+//! I2, gap-free and exactly once: who stays in a room is shown every message of M(r) while there, once. No hole, no repeat.
+//!
+//! A stay begins behind the history that was shown with the join, which ends exactly before it (I7), and in any case before a message that
+//! was sent only when the session knew itself inside. It ends with the last message that was shown before the session left; for one
+//! that was never seen to leave, with the end of M(r).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::committed::Committed;
+use crate::history::{Event, History, Line};
+use crate::verdict::{Breach, Verdict};
+
+/// Checks every stay of every session.
+pub fn check(history: &History, committed: &Committed) -> Verdict {
+    let room = Room { committed, positions: committed.positions(), invoked: invoked(history) };
+    let (mut breaches, mut checked) = (Vec::new(), 0);
+    for (session, lines) in history.sessions(&committed.room) {
+        for stay in stays(&lines) {
+            breaches.extend(room.repeats(session, &stay));
+            let required = room.required(&stay);
+            checked += required.len();
+            breaches.extend(room.holes(session, &stay, required));
+        }
+    }
+    Verdict::of(breaches, checked, "nobody was in the room while somebody spoke")
+}
+
+/// What is known of the room, for looking things up.
+struct Room<'a> {
+    committed: &'a Committed,
+    positions: BTreeMap<&'a str, usize>,
+    /// When each send began.
+    invoked: BTreeMap<&'a str, u64>,
+}
+
+/// One time that a session was in the room.
+#[derive(Default)]
+struct Stay<'a> {
+    joined: Option<&'a Line>,
+    left: Option<&'a Line>,
+    /// Every message that it was shown, with what the room calls it, and whether that was history.
+    shown: Vec<(&'a Line, &'a str, bool)>,
+}
+
+fn invoked(history: &History) -> BTreeMap<&str, u64> {
+    let sends = history.lines.iter().filter_map(|line| match &line.event {
+        Event::Invoke { send } => Some((send.as_str(), line.at)),
+        _ => None,
+    });
+    sends.collect()
+}
+
+fn stays<'a>(lines: &[&'a Line]) -> Vec<Stay<'a>> {
+    let mut stays = vec![Stay::default()];
+    for line in lines {
+        let last = stays.len() - 1;
+        match &line.event {
+            Event::Joined => stays[last].joined = Some(line),
+            Event::Left { .. } => {
+                stays[last].left = Some(line);
+                stays.push(Stay::default());
+            }
+            Event::Received { stanza_id, delayed, .. } => stays[last].shown.push((line, stanza_id, *delayed)),
+            _ => {}
+        }
+    }
+    stays
+}
+
+impl Room<'_> {
+    fn repeats(&self, session: &str, stay: &Stay<'_>) -> Vec<Breach> {
+        let mut first: BTreeMap<&str, &Line> = BTreeMap::new();
+        let mut breaches = Vec::new();
+        for (line, stanza_id, _) in &stay.shown {
+            match first.get(stanza_id) {
+                Some(earlier) => breaches.push(Breach::new(format!("{session} is shown {stanza_id} again"), &[earlier, line])),
+                None => drop(first.insert(stanza_id, line)),
+            }
+        }
+        breaches
+    }
+
+    /// The positions of M(r) that the stay must have been shown live.
+    fn required(&self, stay: &Stay<'_>) -> std::ops::Range<usize> {
+        let Some(joined) = stay.joined else { return 0..0 };
+        let position = |stanza_id: &str| self.positions.get(stanza_id).copied();
+        let behind_history =
+            stay.shown.iter().filter(|shown| shown.2).filter_map(|shown| position(shown.1)).max().map(|last| last + 1);
+        let first_live = stay.shown.iter().filter(|shown| !shown.2).find_map(|shown| position(shown.1));
+        let sent_later = self.committed.messages.iter().position(|message| {
+            let at = message.send.as_deref().and_then(|send| self.invoked.get(send));
+            at.is_some_and(|at| *at > joined.at)
+        });
+        let last_shown = stay.shown.iter().filter_map(|shown| position(shown.1)).max().map(|last| last + 1);
+        let end = if stay.left.is_some() { last_shown.unwrap_or(0) } else { self.committed.messages.len() };
+        let begin = behind_history.into_iter().chain(first_live).chain(sent_later).min().unwrap_or(end);
+        begin..end.max(begin)
+    }
+
+    /// Runs of required messages that were not shown; one breach for each run.
+    fn holes(&self, session: &str, stay: &Stay<'_>, required: std::ops::Range<usize>) -> Vec<Breach> {
+        let shown: BTreeSet<usize> = stay.shown.iter().filter_map(|shown| self.positions.get(shown.1).copied()).collect();
+        let missing: Vec<usize> = required.filter(|position| !shown.contains(position)).collect();
+        let runs = missing.chunk_by(|one, next| *next == one + 1);
+        runs.filter_map(|run| Some(self.hole(session, stay, *run.first()?, *run.last()?))).collect()
+    }
+
+    fn hole(&self, session: &str, stay: &Stay<'_>, first: usize, last: usize) -> Breach {
+        let name = |position: usize| &self.committed.messages[position].stanza_id;
+        let at = |line: &&(&Line, &str, bool)| self.positions.get(line.1).copied();
+        let before = stay.shown.iter().filter(|line| at(line).is_some_and(|at| at < first)).max_by_key(at);
+        let behind = stay.shown.iter().filter(|line| at(line).is_some_and(|at| at > last)).min_by_key(at);
+        let what = format!("{session} is not shown {} messages of its stay, {} to {}", last - first + 1, name(first), name(last));
+        let before = before.map(|line| line.0).or(stay.joined);
+        let proof: Vec<&Line> = before.into_iter().chain(behind.map(|line| line.0).or(stay.left)).collect();
+        Breach::new(what, &proof)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::{committed, history};
+
+    #[track_caller]
+    fn breaches(text: &str, sequence: &str) -> Vec<String> {
+        match check(&history(text), &committed(sequence)) {
+            Verdict::Fail(breaches) => breaches.into_iter().map(|breach| breach.what).collect(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn every_message_of_a_stay_once_passes() {
+        let text = "A joined\nA invoke s1\nA received 1 s1\nB shown 1 s1\nB joined\nA invoke s2\nA received 2 s2\nB received 2 s2\n\
+                    B left cut\nA invoke s3\nA received 3 s3";
+        assert_eq!(check(&history(text), &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 4 });
+    }
+
+    #[test]
+    fn a_hole_fails_in_the_middle_and_at_both_ends() {
+        let middle = "A joined\nA received 1\nA received 4";
+        assert_eq!(breaches(middle, "1:s1 2:s2 3:s3 4:s4"), ["A is not shown 2 messages of its stay, 2 to 3"]);
+        let behind_the_history = "A shown 1\nA joined\nA received 3";
+        assert_eq!(breaches(behind_the_history, "1:s1 2:s2 3:s3"), ["A is not shown 1 messages of its stay, 2 to 2"]);
+        let sent_when_inside = "A joined\nB invoke s1\nA received 2";
+        assert_eq!(breaches(sent_when_inside, "1:s1 2:s2"), ["A is not shown 1 messages of its stay, 1 to 1"]);
+        let never_shown_the_last = "A joined\nA received 1";
+        assert_eq!(breaches(never_shown_the_last, "1:s1 2:s2"), ["A is not shown 1 messages of its stay, 2 to 2"]);
+    }
+
+    #[test]
+    fn a_hole_is_proved_by_what_stands_around_it() {
+        let history = history("A joined\nA received 1\nB joined\nA received 3");
+        let Verdict::Fail(found) = check(&history, &committed("1:s1 2:s2 3:s3")) else { panic!("it passes") };
+        assert_eq!(found[0].proof, [history.lines[1].clone(), history.lines[3].clone()]);
+    }
+
+    #[test]
+    fn a_repeat_fails_within_a_stay_only() {
+        assert_eq!(breaches("A joined\nA received 1\nA received 1", "1:s1"), ["A is shown 1 again"]);
+        assert_eq!(breaches("A shown 1\nA joined\nA received 1", "1:s1"), ["A is shown 1 again"]);
+        let two_stays = "A joined\nA received 1\nA left cut\nA shown 1\nA joined\nA received 2";
+        assert_eq!(check(&history(two_stays), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
+    }
+
+    #[test]
+    fn nobody_inside_tests_nothing() {
+        assert!(matches!(check(&history("W shown 1\nW joined"), &committed("1:s1")), Verdict::Inconclusive(_)));
+    }
+}
