@@ -22,10 +22,11 @@ use tracing::{info, warn};
 
 use crate::accounts::{Accounts, StoreError};
 use crate::admin::{self, listener::SocketFile};
+use crate::metrics::Metrics;
 use crate::sessions::{End, SessionTable};
 use crate::settings::Settings;
 use crate::tls::{Tls, TlsError};
-use crate::{clients, notify, open_files};
+use crate::{clients, http, notify, open_files};
 
 /// How long streams may take to end; the process is gone within a second of SIGTERM.
 const FAREWELL_MAX: Duration = Duration::from_millis(800);
@@ -40,6 +41,8 @@ pub struct Node {
     pub sessions: Arc<SessionTable>,
     /// How TLS begins, if there is a certificate.
     pub tls: Option<Tls>,
+    /// What it counts of itself.
+    pub metrics: Arc<Metrics>,
     /// Where it listens.
     pub addresses: Addresses,
     /// Says that the node ends: listeners close, streams end with `system-shutdown`.
@@ -55,6 +58,8 @@ pub struct Addresses {
     pub c2s: Vec<SocketAddr>,
     /// With TLS from the first byte.
     pub c2s_tls: Vec<SocketAddr>,
+    /// Metrics and health.
+    pub http: Vec<SocketAddr>,
 }
 
 /// The sockets at those addresses.
@@ -121,14 +126,18 @@ impl Running {
         let tls = settings.certificate.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
         warn_of_other_names(&settings, tls.as_ref());
         let listeners = Listeners { c2s: listen(&settings.c2s).await?, c2s_tls: listen(&settings.c2s_tls).await? };
-        let addresses = Addresses { c2s: addresses(&listeners.c2s), c2s_tls: addresses(&listeners.c2s_tls) };
+        let http = listen(&settings.http).await?;
+        let addresses =
+            Addresses { c2s: addresses(&listeners.c2s), c2s_tls: addresses(&listeners.c2s_tls), http: addresses(&http) };
         let socket = admin::socket(&dir);
         let admin = admin::listener::bind(&socket).map_err(|cause| StartError::Admin(socket.clone(), cause))?;
         let (shutdown, connections) = (CancellationToken::new(), TaskTracker::new());
-        let node = Node { settings: Arc::new(settings), accounts, sessions, tls, addresses, shutdown, connections };
+        let metrics = Arc::new(Metrics::new());
+        let node = Node { settings: Arc::new(settings), accounts, sessions, tls, metrics, addresses, shutdown, connections };
         let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
         tokio::spawn(admin::listener::serve(admin, running.node.clone()));
         clients::take(&running.node, listeners);
+        running.watched(http);
         running.say_where();
         Ok(running)
     }
@@ -143,11 +152,22 @@ impl Running {
         }
     }
 
+    fn watched(&self, listeners: Vec<TcpListener>) {
+        let node = self.node.clone();
+        let ready = move || if node.shutdown.is_cancelled() { Err("the node ends".to_owned()) } else { Ok(()) };
+        let answers =
+            Arc::new(http::Answers { metrics: self.node.metrics.clone(), healthy: Box::new(|| Ok(())), ready: Box::new(ready) });
+        for listener in listeners {
+            tokio::spawn(http::serve(listener, answers.clone(), self.node.shutdown.clone()));
+        }
+    }
+
     fn say_where(&self) {
         let Settings { domain, service_domain, dir, .. } = self.node.settings.as_ref();
         info!("serving {domain}, rooms at {service_domain}, data in {}", dir.display());
         self.node.addresses.c2s.iter().for_each(|address| info!("listening for clients on {address} (STARTTLS)"));
         self.node.addresses.c2s_tls.iter().for_each(|address| info!("listening for clients on {address} (TLS)"));
+        self.node.addresses.http.iter().for_each(|address| info!("metrics and health on http://{address}"));
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Settings {
     pub c2s: Vec<SocketAddr>,
     /// Where clients connect with TLS from the first byte (XEP-0368).
     pub c2s_tls: Vec<SocketAddr>,
+    /// Where those who watch over the node read its metrics and its health.
+    pub http: Vec<SocketAddr>,
     /// The certificate and its key; without it the node listens on loopback only.
     pub certificate: Option<CertificateFiles>,
     /// Whether clients may log in without TLS.

@@ -11,6 +11,8 @@ use crate::trace::{LogFormat, check_directives};
 
 const ADDRESSES: &str = "a list of IP addresses with ports, such as \"[::]:5222\" (which is IPv4 too) or \"127.0.0.1:5222\"";
 
+const ADDRESSES_WATCHED: &str = "a list of IP addresses with ports, such as \"127.0.0.1:9222\"";
+
 const fn key(name: &'static str, takes: Takes, help: &'static str) -> Key {
     Key { name, table: None, help, takes }
 }
@@ -46,6 +48,11 @@ pub(super) const KEYS: &[Key] = &[
         "c2s_tls",
         Takes::List { what: ADDRESSES, set: |draft, list| addresses(list).map(|list| draft.c2s_tls = Some(list)) },
         "Where clients connect, with TLS from the first byte [default: [::]:5223 if there is a certificate]",
+    ),
+    key(
+        "http",
+        Takes::List { what: ADDRESSES_WATCHED, set: |draft, list| addresses(list).map(|list| draft.http = list) },
+        "Where /metrics, /healthz and /readyz are, without TLS: for the network of the watchers only [default: nowhere]",
     ),
     key(
         "certificate",
