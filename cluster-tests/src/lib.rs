@@ -11,19 +11,30 @@
 //! | I2 gap-free, once | [`i2_gap_free`] |
 //! | I3 acknowledged is durable | [`i3_durable`] |
 //! | I4 at most once per send | [`i4_at_most_once`] |
+//!
+//! The rest is for real processes: [`Cluster`] starts, kills, freezes and restarts nodes, [`Client`] is a client that a test drives, and
+//! a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
+pub mod client;
+pub mod cluster;
 pub mod committed;
+pub mod dice;
 pub mod history;
 pub mod i1_order;
 pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
+pub mod recorder;
 #[cfg(test)]
 mod sketch;
+pub mod speaker;
 pub mod verdict;
 
+pub use client::Client;
+pub use cluster::Cluster;
 pub use committed::Committed;
 pub use history::{Event, History, Line};
+pub use recorder::Recorder;
 pub use verdict::Verdict;
 
 /// All checkers with the names of their promises.

@@ -1,0 +1,313 @@
+//! A cluster of real processes on loopback: `conclave dev`, and what can be done to its nodes.
+//!
+//! Whatever goes wrong here ends the test with a sentence that says what.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use conclave_server::admin::client::Client;
+use conclave_server::admin::{Answer, Ask, Status};
+use conclave_xmpp::sasl::ITERATIONS_MIN;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+/// How long anything may take that should be there at once. The machines that run this are slow and shared.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// How often is looked whether a thing is there.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Accounts beyond those that `dev` has anyway. The password of all is "password".
+const MORE_ACCOUNTS: [&str; 5] = ["user4", "user5", "user6", "user7", "user8"];
+
+/// Processes, all of which end when this is dropped.
+pub struct Cluster {
+    program: PathBuf,
+    dev: Child,
+    dir: TempDir,
+    settings: Vec<(String, String)>,
+    nodes: BTreeMap<u32, Node>,
+    doors: Doors,
+}
+
+/// Where clients connect, by the node's number; nodes that were killed are not there.
+#[derive(Clone, Default)]
+pub struct Doors(Arc<Mutex<BTreeMap<u32, String>>>);
+
+/// One life of a node.
+struct Node {
+    pid: Pid,
+    /// If we started it, and not `dev`.
+    own: Option<Child>,
+}
+
+/// What `nodes.json` says of a node, as far as it matters here.
+#[derive(Deserialize)]
+struct Listed {
+    node: u32,
+    pid: i32,
+    c2s: String,
+}
+
+/// What `conclave room show --json` says, as far as it matters here.
+#[derive(Deserialize)]
+struct Shown {
+    home: Option<u32>,
+}
+
+impl Cluster {
+    /// Starts `program dev` with so many nodes, and waits until all of them serve. `settings` are variables of the environment; other
+    /// variables of Conclave are kept from the nodes.
+    pub fn start(program: &str, nodes: u32, settings: &[(&str, &str)]) -> Cluster {
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("there is no directory for a cluster: {error}"));
+        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let said = dir.path().join("stderr");
+        let mut command = serving(Path::new(program), &settings, &said);
+        command.args(["dev", "--port", "0", "--nodes", &nodes.to_string(), "--dir"]).arg(dir.path());
+        command.args(MORE_ACCOUNTS.iter().flat_map(|name| ["--user".to_owned(), format!("{name}:password")]));
+        let mut dev = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+        let listed = dir.path().join("nodes.json");
+        let listed: Vec<Listed> = awaited("the nodes of the cluster", || {
+            if let Ok(Some(status)) = dev.try_wait() {
+                panic!("the cluster did not start ({status}): {}", said_in(&said));
+            }
+            serde_json::from_str(&std::fs::read_to_string(&listed).ok()?).ok()
+        });
+        let mut cluster =
+            Cluster { program: program.into(), dev, dir, settings, nodes: BTreeMap::new(), doors: Doors::default() };
+        for node in listed {
+            let pid = Pid::from_raw(node.pid).unwrap_or_else(|| panic!("node {} has no process", node.node));
+            cluster.nodes.insert(node.node, Node { pid, own: None });
+            cluster.doors.open(node.node, node.c2s);
+        }
+        assert_eq!(cluster.nodes.len(), nodes as usize, "nodes that were listed");
+        cluster
+    }
+
+    /// The numbers of the nodes that have a process.
+    pub fn nodes(&self) -> Vec<u32> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// Where clients connect; it follows what becomes of the nodes.
+    pub fn doors(&self) -> Doors {
+        self.doors.clone()
+    }
+
+    /// Where clients connect to a node.
+    pub fn door(&self, node: u32) -> String {
+        self.doors.of(node).unwrap_or_else(|| panic!("node {node} does not run"))
+    }
+
+    /// The data directory of a node.
+    pub fn node_dir(&self, node: u32) -> PathBuf {
+        self.dir.path().join(format!("node{node}"))
+    }
+
+    /// The process of a node, for whoever must end it from elsewhere.
+    pub fn pid(&self, node: u32) -> Pid {
+        self.nodes.get(&node).unwrap_or_else(|| panic!("node {node} does not run")).pid
+    }
+
+    /// The home of a room, whether there is such a room or not. The first node that knows is asked.
+    pub fn home(&self, room: &str) -> u32 {
+        awaited(&format!("the home of {room}"), || self.nodes().into_iter().find_map(|node| self.home_as_seen_by(node, room)))
+    }
+
+    /// What a node takes for the home of a room.
+    pub fn home_as_seen_by(&self, node: u32, room: &str) -> Option<u32> {
+        home_in(&self.program, &self.node_dir(node), room)
+    }
+
+    /// SIGKILL, and waits until the process is gone.
+    pub fn kill(&mut self, node: u32) {
+        self.doors.close(node);
+        let Some(mut ended) = self.nodes.remove(&node) else { panic!("node {node} does not run") };
+        signal(ended.pid, Signal::KILL);
+        match &mut ended.own {
+            Some(child) => drop(child.wait()),
+            None => awaited(&format!("the end of node {node}"), || is_gone(ended.pid).then_some(())),
+        }
+    }
+
+    /// SIGSTOP: the process keeps its connections and does nothing.
+    pub fn freeze(&self, node: u32) {
+        signal(self.pid(node), Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self, node: u32) {
+        signal(self.pid(node), Signal::CONT);
+    }
+
+    /// Starts a node that was killed, from its own settings file, and waits until it serves.
+    pub fn restart(&mut self, node: u32) {
+        self.restart_all(&[node]);
+    }
+
+    /// The same with several at once: where no majority lives, none serves alone.
+    pub fn restart_all(&mut self, nodes: &[u32]) {
+        let mut started: Vec<(u32, Child)> = nodes.iter().map(|node| (*node, self.spawn(*node))).collect();
+        for (node, child) in &mut started {
+            let door = self.await_serving(*node, child);
+            self.doors.open(*node, door);
+        }
+        for (node, child) in started {
+            self.nodes.insert(node, Node { pid: Pid::from_child(&child), own: Some(child) });
+        }
+    }
+
+    /// Waits until every node that runs knows the homes of all shards.
+    pub fn await_whole(&self) {
+        for node in self.nodes() {
+            awaited(&format!("the homes of all shards at node {node}"), || self.knows_all_homes(node).then_some(()));
+        }
+    }
+
+    fn knows_all_homes(&self, node: u32) -> bool {
+        self.home_as_seen_by(node, "anything@conference.localhost").is_some()
+    }
+
+    fn spawn(&self, node: u32) -> Child {
+        assert!(!self.nodes.contains_key(&node), "node {node} runs");
+        let mut command = serving(&self.program, &self.settings, &self.said_by(node));
+        // It ends with us, however we end: its standard input is our pipe.
+        command.args(["serve", "--end-with-stdin", "--config"]).arg(self.node_dir(node).join("conclave.toml"));
+        let started = command.stdin(Stdio::piped()).spawn();
+        started.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()))
+    }
+
+    /// Where its clients connect.
+    fn await_serving(&self, node: u32, child: &mut Child) -> String {
+        let dir = self.node_dir(node);
+        let status = awaited(&format!("node {node}"), || {
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("node {node} did not start ({status}): {}", said_in(&self.said_by(node)));
+            }
+            status(&dir).filter(|status| status.pid == child.id())
+        });
+        let door = status.addresses.c2s.first().unwrap_or_else(|| panic!("node {node} listens nowhere"));
+        door.to_string()
+    }
+
+    fn said_by(&self, node: u32) -> PathBuf {
+        self.dir.path().join(format!("stderr{node}"))
+    }
+
+    /// What the nodes and `dev` wrote to their standard error.
+    pub fn said(&self) -> String {
+        let names = std::iter::once("stderr".to_owned()).chain((1..=9).map(|node| format!("stderr{node}")));
+        names.map(|name| said_in(&self.dir.path().join(name))).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in self.nodes.values_mut() {
+            // A frozen one cannot end in any other way. Nothing can be done about one that does not.
+            let _ = kill_process(node.pid, Signal::KILL);
+            if let Some(child) = &mut node.own {
+                let _ = child.wait();
+            }
+        }
+        let _ = kill_process(Pid::from_child(&self.dev), Signal::TERM);
+        let _ = self.dev.wait();
+        if std::thread::panicking() {
+            eprintln!("the nodes said:\n{}", self.said());
+        }
+    }
+}
+
+impl Doors {
+    /// Where clients connect to a node; none if it was killed.
+    pub fn of(&self, node: u32) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
+    }
+
+    /// The nodes that were not killed, beginning with this one if it is among them, else with the next.
+    pub fn beginning_with(&self, node: u32) -> Vec<(u32, String)> {
+        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = doors.range(node..).chain(doors.range(..node));
+        order.map(|(node, address)| (*node, address.clone())).collect()
+    }
+
+    fn open(&self, node: u32, address: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, address);
+    }
+
+    fn close(&self, node: u32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
+    }
+}
+
+/// Looks until a thing is there.
+///
+/// # Panics
+///
+/// If it is not there after [`LIMIT`].
+#[track_caller]
+pub fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("{what} did not come within {} s", LIMIT.as_secs());
+}
+
+/// The program, with nothing of our own environment that it would take for settings.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("CONCLAVE_")) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// The same for what stays: with settings, and a file for what it says.
+fn serving(program: &Path, settings: &[(String, String)], said: &Path) -> Command {
+    let mut command = command(program);
+    let said = std::fs::File::create(said).unwrap_or_else(|error| panic!("{}: {error}", said.display()));
+    // Deriving keys is most of the work of a start, and no test is about that.
+    command.env("CONCLAVE_PASSWORD_ITERATIONS", ITERATIONS_MIN.to_string());
+    command.envs(settings.iter().map(|(name, value)| (name, value))).stderr(said);
+    command
+}
+
+fn home_in(program: &Path, dir: &Path, room: &str) -> Option<u32> {
+    let mut command = command(program);
+    let output = command.args(["room", "show", room, "--json", "--dir"]).arg(dir).stdout(Stdio::piped()).output().ok()?;
+    serde_json::from_slice::<Shown>(&output.stdout).ok()?.home
+}
+
+fn status(dir: &Path) -> Option<Status> {
+    match Client::connect(dir).ok()?.ask(&Ask::Status) {
+        Ok(Answer::Status(status)) => Some(status),
+        _ => None,
+    }
+}
+
+fn signal(pid: Pid, signal: Signal) {
+    kill_process(pid, signal).unwrap_or_else(|error| panic!("process {}: {error}", pid.as_raw_nonzero()));
+}
+
+/// Whether a process has ended. Its parent may not have looked yet.
+fn is_gone(pid: Pid) -> bool {
+    match std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
+        // The state stands behind the name, which is in brackets.
+        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+        Err(_) => true,
+    }
+}
+
+fn said_in(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
