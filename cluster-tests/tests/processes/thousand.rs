@@ -42,7 +42,7 @@ async fn messages_arrive_once_and_in_one_order_while_the_home_is_killed_three_ti
     };
     let mut owner = Client::must_open(&cluster.door(1), "user", "owner").await;
     owner.enter(ROOM, "owner").await;
-    owner.configure(ROOM, &[("historylength", "5000"), ("persistentroom", "1")]).await;
+    owner.configure(ROOM, &[("historylength", "5000")]).await;
     let mut speakers: Vec<JoinHandle<()>> = SPEAKERS.iter().map(|(user, node)| speak(&talk, user, *node, SENDS)).collect();
     reached(&talk.entered, SPEAKERS.len(), "entries").await;
     owner.close().await;
@@ -57,11 +57,13 @@ async fn messages_arrive_once_and_in_one_order_while_the_home_is_killed_three_ti
     let sends = SPEAKERS.len() * SENDS + NEWCOMERS.len() * NEWCOMER_SENDS;
     talk.permits.add_permits(sends - 2 * STRETCH * NEWCOMERS.len());
     reached(&talk.settled, sends, "messages").await;
-    end(&cluster, &talk).await;
+    // The room ends with its last occupant, and somebody must be in it when the witness comes.
+    let closer = end(&cluster, &talk).await;
     for speaker in speakers {
         timeout(LIMIT, speaker).await.expect("a speaker is not shown the last message").unwrap();
     }
     look(&cluster, &talk.recorder).await;
+    closer.close().await;
     judge(&talk.recorder);
 }
 
@@ -86,7 +88,7 @@ fn fall(cluster: &mut Cluster) -> u32 {
 }
 
 /// Somebody says the last message.
-async fn end(cluster: &Cluster, talk: &Talk) {
+async fn end(cluster: &Cluster, talk: &Talk) -> Client {
     let mut closer = Client::must_open(&cluster.door(2), "user2", "closer").await;
     closer.enter(ROOM, "closer").await;
     let room = format!("{ROOM}@{SERVICE}");
@@ -94,6 +96,7 @@ async fn end(cluster: &Cluster, talk: &Talk) {
     closer.say(ROOM, LAST).await;
     let (stanza_id, send, _) = spoken(&closer.hear(LAST).await).expect("it has a text");
     talk.recorder.record("closer", 2, &room, Event::Ok { send: send.expect("its id"), stanza_id });
+    closer
 }
 
 /// A witness enters, and is shown all that the room keeps.
