@@ -11,7 +11,15 @@ pub fn check(history: &History, committed: &Committed) -> Verdict {
     for (session, lines) in history.sessions(&committed.room) {
         let mut before: Option<(usize, &Line)> = None;
         for line in lines {
-            let Event::Received { stanza_id, delayed, .. } = &line.event else { continue };
+            let (stanza_id, delayed) = match &line.event {
+                Event::Received { stanza_id, delayed, .. } => (stanza_id, delayed),
+                // Whoever enters again is shown again what was there before.
+                Event::Left { .. } => {
+                    before = None;
+                    continue;
+                }
+                _ => continue,
+            };
             let Some(position) = positions.get(stanza_id.as_str()).copied() else {
                 breaches.push(Breach::new(format!("{session} is shown {stanza_id}, which the room has not committed"), &[line]));
                 continue;
@@ -55,6 +63,12 @@ mod tests {
         let history = history("A joined\nA received 1 s1\nA received 7 s7");
         let Verdict::Fail(breaches) = check(&history, &committed("1:s1")) else { panic!("it passes") };
         assert_eq!(breaches[0].proof, history.lines[2..]);
+    }
+
+    #[test]
+    fn who_enters_again_may_be_shown_the_same_again() {
+        let again = "A joined\nA received 1 s1\nA received 2 s2\nA left itself\nA shown 1 s1\nA shown 2 s2\nA joined";
+        assert_eq!(check(&history(again), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
     }
 
     #[test]
