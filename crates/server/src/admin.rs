@@ -2,9 +2,15 @@
 //!
 //! The socket lies in the node's directory and is its user's alone; whoever can open it may do everything.
 
+pub mod asking;
 pub mod client;
+pub mod cluster;
 mod line;
 pub mod listener;
+mod of_node;
+pub mod rooms;
+#[cfg(test)]
+pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +19,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::run::Addresses;
+use cluster::ClusterStatus;
+use rooms::{RoomLine, RoomShown};
 
-/// Bytes of a line, at most, in both directions.
+/// Bytes of what is asked, at most.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an answer, at most: a cluster of 1024 shards fits.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Rooms of one answer, at most: with the longest names they still fit it.
+pub const ROOMS_MAX: usize = 250;
 
 /// Accounts of one answer, at most: with the longest names they still fit a line.
 pub const LIST_MAX: usize = 200;
@@ -50,6 +64,33 @@ pub enum Ask {
         /// The last one of the answer before; none to begin.
         behind: Option<String>,
     },
+    /// How the cluster is.
+    ClusterStatus,
+    /// A token for a new node.
+    Invite {
+        /// Where the others will reach it, `host:port`.
+        peer: String,
+    },
+    /// A node is to hand over everything.
+    Drain {
+        /// Its number.
+        node: u32,
+    },
+    /// A node is out for good.
+    Remove {
+        /// Its number.
+        node: u32,
+    },
+    /// Up to [`ROOMS_MAX`] rooms, by address.
+    RoomList {
+        /// The last one of the answer before; none to begin.
+        behind: Option<String>,
+    },
+    /// One room, and where it lives.
+    RoomShow {
+        /// `garden` or `garden@conference.example.org`.
+        room: String,
+    },
 }
 
 /// What is answered.
@@ -70,6 +111,24 @@ pub enum Answer {
         /// Whether there are more behind the last one.
         more: bool,
     },
+    /// To [`Ask::ClusterStatus`].
+    Cluster(ClusterStatus),
+    /// To [`Ask::Invite`].
+    Invited {
+        /// For one node, once.
+        token: String,
+    },
+    /// To [`Ask::Drain`] and [`Ask::Remove`]: it is decided.
+    Decided,
+    /// To [`Ask::RoomList`].
+    Rooms {
+        /// By address.
+        rooms: Vec<RoomLine>,
+        /// Whether there are more behind the last one.
+        more: bool,
+    },
+    /// To [`Ask::RoomShow`].
+    Room(RoomShown),
     /// It is not done.
     Refused {
         /// For machines.
@@ -104,6 +163,8 @@ pub enum Reason {
     Exists,
     /// There is no such account.
     Absent,
+    /// It cannot be done now, or not by this node.
+    Unavailable,
 }
 
 /// Where the socket of the node with this directory is.

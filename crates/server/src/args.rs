@@ -24,6 +24,14 @@ pub enum Command {
     /// Runs a server on this machine for trying and testing: own certificate authority, accounts, no rate limits.
     #[command(after_help = DEV_HELP)]
     Dev(Dev),
+    /// Shows a cluster being shot at: three nodes, three clients that chat, and a home that is killed. Takes half a minute.
+    Demo,
+    /// Makes a cluster, adds nodes to it, watches over it and takes nodes out.
+    #[command(after_help = CLUSTER_HELP)]
+    Cluster(Cluster),
+    /// Lists the rooms of a running cluster, and says where they live.
+    #[command(after_help = NODE_HELP)]
+    Room(Room),
     /// Adds, changes, deletes and lists the accounts of a running node.
     #[command(after_help = USER_HELP)]
     User(User),
@@ -37,6 +45,12 @@ admin of the service; the password of all is \"password\". When the server is re
 
 const USER_HELP: &str = "A password comes from --password-file, or from CONCLAVE_PASSWORD, or is asked for. Beside `conclave dev` the data \
 directory is conclave-dev/node1.";
+
+const CLUSTER_HELP: &str = "A cluster begins with `cluster init` on one machine and `serve` there. For each further node: `cluster invite HOST:PORT` at a \
+node that runs, with the address at which the others will reach the new one; `cluster join TOKEN` on the new machine; then `serve` there.";
+
+const NODE_HELP: &str =
+    "Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
 
 /// Settings come from the file, then from CONCLAVE_* variables, then from flags; what comes later wins. A variable has the name of
 /// the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table `[limits]`.
@@ -57,13 +71,14 @@ pub struct Serve {
 /// admin of the service; the password of all is "password". When the server is ready, DIR/nodes.json says where it listens.
 #[derive(Args, Debug)]
 pub struct Dev {
-    /// How many nodes; this version runs one
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub nodes: usize,
+    /// How many nodes: 1 to 9
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub nodes: u16,
     /// Where everything is kept, also for the next time
     #[arg(long, value_name = "DIR", default_value = "conclave-dev")]
     pub dir: PathBuf,
-    /// Where clients connect, on 127.0.0.1; with TLS from the first byte it is this and 100. 0 lets the system choose both
+    /// Where clients connect to the first node, on 127.0.0.1; node n has this and n - 1. TLS from the first byte is 100 behind, metrics and
+    /// health 200. 0 lets the system choose all
     #[arg(long, value_name = "PORT", default_value_t = 5222, value_parser = clap::value_parser!(u16).range(0..=65_000))]
     pub port: u16,
     /// One more account; can be given several times
@@ -80,12 +95,114 @@ pub struct User {
     /// What to do with the accounts.
     #[command(subcommand)]
     pub command: UserCommand,
+    /// Which node.
+    #[command(flatten)]
+    pub node: WhichNode,
+}
+
+/// A node of this machine.
+#[derive(Args, Debug, Default)]
+pub struct WhichNode {
     /// The data directory of the node; else CONCLAVE_DIR, else /var/lib/conclave
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "config")]
     pub dir: Option<PathBuf>,
     /// The settings file of the node, which says where its data directory is
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+}
+
+/// A cluster begins with `cluster init` on one machine; each further node is invited by one that runs.
+#[derive(Args, Debug)]
+pub struct Cluster {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ClusterCommand,
+    /// Which node.
+    #[command(flatten)]
+    pub node: WhichNode,
+}
+
+/// What can be done with a cluster.
+#[derive(Subcommand, Debug)]
+pub enum ClusterCommand {
+    /// Makes the first node of a new cluster, before it is started for the first time
+    Init(ClusterInit),
+    /// Prints a token with which one new node can join, once
+    Invite {
+        /// Where the other nodes will reach the new one, such as 10.0.0.2:5270 or node2.example.org:5270
+        #[arg(value_name = "HOST:PORT")]
+        peer: String,
+    },
+    /// Makes this machine's node a member, before it is started for the first time
+    Join(ClusterJoin),
+    /// Shows nodes, versions, who leads what, and whether all is well
+    Status(AsJson),
+    /// Has a node hand over everything and take nothing new, before it is taken out
+    Drain {
+        /// The node's number
+        node: u32,
+    },
+    /// Takes a node out for good; its number is never used again
+    Remove {
+        /// The node's number
+        node: u32,
+    },
+}
+
+/// A new cluster.
+#[derive(Args, Debug)]
+pub struct ClusterInit {
+    /// Over how many shards the rooms are spread; it stays so for ever
+    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: u16,
+    /// How many nodes the cluster is to begin with; the shards wait for so many before they are spread
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub initial_nodes: u16,
+}
+
+/// A token, one way or the other.
+#[derive(Args, Debug)]
+pub struct ClusterJoin {
+    /// What `cluster invite` has printed
+    #[arg(required_unless_present = "token_file", conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// A file whose first line is the token; others see what stands on a command line
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// How it is said.
+#[derive(Args, Debug)]
+pub struct AsJson {
+    /// For machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Any node of the cluster can be asked.
+#[derive(Args, Debug)]
+pub struct Room {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RoomCommand,
+    /// Which node.
+    #[command(flatten)]
+    pub node: WhichNode,
+}
+
+/// What can be asked about rooms.
+#[derive(Subcommand, Debug)]
+pub enum RoomCommand {
+    /// Lists all rooms
+    List(AsJson),
+    /// Shows one room, and which node is its home: also of a room that does not exist yet
+    Show {
+        /// garden or garden@conference.example.org
+        room: String,
+        /// How it is said.
+        #[command(flatten)]
+        form: AsJson,
+    },
 }
 
 /// What can be done with accounts.

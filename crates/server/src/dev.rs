@@ -52,7 +52,7 @@ pub enum DevError {
 /// Runs until SIGTERM or SIGINT, or until the node ends by itself, which is an error.
 pub async fn run(dev: Dev) -> Result<(), DevError> {
     if dev.nodes != 1 {
-        return Err(DevError::OneNode(dev.nodes));
+        return Err(DevError::OneNode(dev.nodes.into()));
     }
     let signals = Signals::new().map_err(DevError::Process)?;
     make_directory(&dev.dir)?;

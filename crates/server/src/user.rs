@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::admin::client::{Client, ClientError};
 use crate::admin::{Answer, Ask};
 use crate::args::{User, UserCommand, WithPassword};
-use crate::settings::{DIRECTORY_DEFAULT, SettingFlags, Settings, SettingsError, variable_of};
+use crate::settings::SettingsError;
 
 /// The variable that may hold a password.
 pub const PASSWORD_VARIABLE: &str = "CONCLAVE_PASSWORD";
@@ -33,7 +33,7 @@ pub enum UserError {
 
 /// Does what is asked, and says so.
 pub fn run(user: &User, out: &mut impl Write) -> Result<(), UserError> {
-    let directory = directory(user)?;
+    let directory = user.node.directory().map_err(UserError::Settings)?;
     let connect = || Client::connect(&directory).map_err(UserError::Client);
     // That no node runs is said before a password is asked for; typing it may take longer than the node waits.
     let mut client = connect()?;
@@ -48,17 +48,6 @@ pub fn run(user: &User, out: &mut impl Write) -> Result<(), UserError> {
         }
         UserCommand::Del { name } => done(&mut client, &Ask::UserDel { name: name.clone() }, "deleted", out),
         UserCommand::List => list(&mut client, out),
-    }
-}
-
-fn directory(user: &User) -> Result<PathBuf, UserError> {
-    match (&user.dir, &user.config) {
-        (Some(dir), _) => Ok(dir.clone()),
-        (None, Some(config)) => {
-            let settings = Settings::load(Some(config), std::env::vars_os(), &SettingFlags::default());
-            settings.map(|settings| settings.dir).map_err(UserError::Settings)
-        }
-        (None, None) => Ok(std::env::var_os(variable_of("dir")).unwrap_or_else(|| DIRECTORY_DEFAULT.into()).into()),
     }
 }
 

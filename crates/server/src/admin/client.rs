@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Answer, Ask, LINE_BYTES_MAX, socket};
+use super::{ANSWER_BYTES_MAX, Answer, Ask, socket};
 
 /// How long the node may take for one answer; keys are derived meanwhile, perhaps for several administrators.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ impl Client {
         line.push('\n');
         self.stream.get_mut().write_all(line.as_bytes())?;
         line.clear();
-        self.stream.by_ref().take(LINE_BYTES_MAX as u64).read_line(&mut line)?;
+        self.stream.by_ref().take(ANSWER_BYTES_MAX as u64).read_line(&mut line)?;
         if line.ends_with('\n') { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
@@ -83,7 +83,7 @@ impl fmt::Display for ClientError {
             ClientError::Unreachable(path, cause) => write!(f, "the node cannot be reached through {}: {cause}", path.display()),
             ClientError::NoAnswer(path, cause) => write!(
                 f,
-                "the node at {} has not answered ({cause}); whether it has done what was asked is not known, `conclave user list` tells",
+                "the node at {} has not answered ({cause}); whether it has done what was asked is not known",
                 path.display()
             ),
             ClientError::Strange(path, cause) => write!(

@@ -13,7 +13,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::{Answer, Ask, LINE_BYTES_MAX, LIST_MAX, Reason, Status, line};
+use super::cluster::{Later, Membership};
+use super::rooms::{RoomLine, Rooms};
+use super::{ANSWER_BYTES_MAX, Answer, Ask, LIST_MAX, ROOMS_MAX, Reason, Status, line};
 use crate::accounts::AccountError;
 use crate::run::Node;
 use conclave_cluster::accounts::AccountRefusal;
@@ -24,6 +26,9 @@ const CONNECTIONS_MAX: usize = 8;
 
 /// How long an administrator may say nothing, or not take the answer.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// How long what is asked of the cluster may take: a leader may be being chosen meanwhile. Less than the other end waits.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// Makes the socket, for this user alone. One that is left from a process that died is replaced: the caller holds the node's
 /// database, so no other node can be listening.
@@ -103,7 +108,7 @@ async fn converse(stream: UnixStream, node: &Node) -> io::Result<()> {
 async fn say(stream: &mut BufReader<UnixStream>, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    debug_assert!(line.len() <= LINE_BYTES_MAX);
+    debug_assert!(line.len() <= ANSWER_BYTES_MAX);
     timeout(SILENCE_MAX, stream.write_all(&line)).await?
 }
 
@@ -122,6 +127,61 @@ async fn answer(ask: Ask, node: &Node) -> Answer {
             let behind = behind.map(|text| BareJid::from_stored(&text));
             page(&node.accounts.behind(behind.as_ref(), LIST_MAX + 1))
         }
+        Ask::ClusterStatus | Ask::Invite { .. } | Ask::Drain { .. } | Ask::Remove { .. } => cluster(ask, node).await,
+        Ask::RoomList { .. } | Ask::RoomShow { .. } => rooms(ask, node, &node.settings.service_domain).await,
+    }
+}
+
+pub(crate) async fn cluster(ask: Ask, membership: &dyn Membership) -> Answer {
+    match ask {
+        Ask::Invite { peer } => later(membership.invite(peer), |token| Answer::Invited { token }).await,
+        Ask::Drain { node } => later(membership.drain(node), |()| Answer::Decided).await,
+        Ask::Remove { node } => later(membership.remove(node), |()| Answer::Decided).await,
+        _ => later(membership.status(), Answer::Cluster).await,
+    }
+}
+
+pub(crate) async fn rooms(ask: Ask, rooms: &dyn Rooms, service_domain: &BareJid) -> Answer {
+    match ask {
+        Ask::RoomShow { room } => match room_jid(&room, service_domain) {
+            Ok(room) => later(rooms.show(room), Answer::Room).await,
+            Err(text) => Answer::Refused { reason: Reason::Invalid, text },
+        },
+        Ask::RoomList { behind } => later(rooms.list(), |rooms| rooms_page(rooms, behind.as_deref())).await,
+        _ => unavailable("that is not about rooms".to_owned()),
+    }
+}
+
+async fn later<T>(asked: Later<'_, T>, answer: impl FnOnce(T) -> Answer) -> Answer {
+    match timeout(ANSWER_MAX, asked).await {
+        Ok(Ok(said)) => answer(said),
+        Ok(Err(text)) => unavailable(text),
+        Err(_) => {
+            unavailable(format!("the cluster has not answered within {} seconds; it may still happen", ANSWER_MAX.as_secs()))
+        }
+    }
+}
+
+fn unavailable(text: String) -> Answer {
+    Answer::Refused { reason: Reason::Unavailable, text }
+}
+
+/// What fits one answer.
+fn rooms_page(mut rooms: Vec<RoomLine>, behind: Option<&str>) -> Answer {
+    rooms.sort();
+    let start = behind.map_or(0, |behind| rooms.partition_point(|line| line.room.as_str() <= behind));
+    let more = rooms.len() > start + ROOMS_MAX;
+    Answer::Rooms { rooms: rooms.into_iter().skip(start).take(ROOMS_MAX).collect(), more }
+}
+
+/// A room by its address, or by the part before the @ alone.
+fn room_jid(text: &str, service_domain: &BareJid) -> Result<BareJid, String> {
+    let full = if text.contains('@') { text.to_owned() } else { format!("{text}@{service_domain}") };
+    let jid = BareJid::parse(&full).map_err(|cause| format!("{text:?} is no room: {cause}"))?;
+    if jid.local().is_some() && jid.domain() == service_domain.domain() {
+        Ok(jid)
+    } else {
+        Err(format!("{jid} is no room of this server, whose rooms are at {service_domain}"))
     }
 }
 

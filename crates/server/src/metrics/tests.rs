@@ -193,7 +193,8 @@ fn shards_and_log_are_asked_at_every_reading() {
         # TYPE conclave_shard_occupants gauge
         conclave_shard_occupants{shard="3"} 12
         conclave_shard_occupants{shard="4"} 0
-    "##]].assert_eq(&lines(&metrics, "conclave_shard_"));
+    "##]]
+    .assert_eq(&lines(&metrics, "conclave_shard_"));
     metrics.register_log(Box::new(|| LogStats { disk_bytes: 4096, syncs: 17, ..LogStats::default() }));
     expect![[r#"
         # HELP conclave_log_disk_bytes Size of all segments of the log.
@@ -220,5 +221,6 @@ fn shards_and_log_are_asked_at_every_reading() {
         # HELP conclave_log_entries Entries written to the log.
         # TYPE conclave_log_entries counter
         conclave_log_entries_total 0
-    "#]].assert_eq(&lines(&metrics, "conclave_log_"));
+    "#]]
+    .assert_eq(&lines(&metrics, "conclave_log_"));
 }

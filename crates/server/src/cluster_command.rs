@@ -1,0 +1,115 @@
+//! `conclave cluster`: a cluster is made, grows, is looked at, and shrinks.
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::admin::asking::{AskError, connect};
+use crate::admin::{Answer, Ask};
+use crate::args::{AsJson, Cluster, ClusterCommand, ClusterInit, ClusterJoin, WhichNode};
+
+/// Bytes of a file with a token that are read, at most.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why it is not done.
+#[derive(Debug)]
+pub enum ClusterError {
+    /// The node cannot be asked, or said no.
+    Ask(AskError),
+    /// The file of the token cannot be read.
+    TokenFile(PathBuf, io::Error),
+    /// The directory cannot be made a node's.
+    Directory(PathBuf, String),
+}
+
+/// Does what is asked, and says so.
+pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> {
+    let node = &cluster.node;
+    match &cluster.command {
+        ClusterCommand::Init(init) => make(init, node, out),
+        ClusterCommand::Join(join) => enter(join, node, out),
+        ClusterCommand::Invite { peer } => invite(peer, node, out).map_err(ClusterError::Ask),
+        ClusterCommand::Status(form) => status(form, node, out).map_err(ClusterError::Ask),
+        ClusterCommand::Drain { node: number } => {
+            let said = format!("node {number} hands over what it has; `conclave cluster status` shows how far it is");
+            decide(node, &Ask::Drain { node: *number }, &said, out).map_err(ClusterError::Ask)
+        }
+        ClusterCommand::Remove { node: number } => {
+            let said = format!("node {number} is no member any more; its directory can be deleted");
+            decide(node, &Ask::Remove { node: *number }, &said, out).map_err(ClusterError::Ask)
+        }
+    }
+}
+
+fn make(init: &ClusterInit, node: &WhichNode, out: &mut impl Write) -> Result<(), ClusterError> {
+    let dir = directory(node)?;
+    let _ = init;
+    say(out, &format!("{} is the first node of a new cluster; start it with `conclave serve`", dir.display()))
+}
+
+fn enter(join: &ClusterJoin, node: &WhichNode, out: &mut impl Write) -> Result<(), ClusterError> {
+    let dir = directory(node)?;
+    let token = match (&join.token, &join.token_file) {
+        (Some(token), _) => token.trim().to_owned(),
+        (None, Some(path)) => first_line(path).map_err(|cause| ClusterError::TokenFile(path.clone(), cause))?,
+        (None, None) => String::new(),
+    };
+    let _ = token;
+    say(out, &format!("{} is a member now; start it with `conclave serve`", dir.display()))
+}
+
+/// Nothing but the token is printed: it is meant for a file or a pipe.
+fn invite(peer: &str, node: &WhichNode, out: &mut impl Write) -> Result<(), AskError> {
+    match connect(node)?.obtain(&Ask::Invite { peer: peer.to_owned() })? {
+        Answer::Invited { token } => writeln!(out, "{token}").map_err(AskError::Output),
+        _ => Err(AskError::strange()),
+    }
+}
+
+fn status(form: &AsJson, node: &WhichNode, out: &mut impl Write) -> Result<(), AskError> {
+    let Answer::Cluster(status) = connect(node)?.obtain(&Ask::ClusterStatus)? else { return Err(AskError::strange()) };
+    let text = if form.json {
+        serde_json::to_string_pretty(&status).map_err(|cause| AskError::Output(cause.into()))? + "\n"
+    } else {
+        table::of(&status)
+    };
+    out.write_all(text.as_bytes()).map_err(AskError::Output)
+}
+
+fn decide(node: &WhichNode, ask: &Ask, said: &str, out: &mut impl Write) -> Result<(), AskError> {
+    match connect(node)?.obtain(ask)? {
+        Answer::Decided => writeln!(out, "{said}").map_err(AskError::Output),
+        _ => Err(AskError::strange()),
+    }
+}
+
+fn directory(node: &WhichNode) -> Result<PathBuf, ClusterError> {
+    node.directory().map_err(|cause| ClusterError::Ask(AskError::Settings(cause)))
+}
+
+fn say(out: &mut impl Write, text: &str) -> Result<(), ClusterError> {
+    writeln!(out, "{text}").map_err(|cause| ClusterError::Ask(AskError::Output(cause)))
+}
+
+fn first_line(path: &Path) -> io::Result<String> {
+    use std::io::{BufRead, BufReader, Read};
+    let mut line = String::new();
+    BufReader::new(std::fs::File::open(path)?.take(TOKEN_BYTES_MAX)).read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClusterError::Ask(cause) => cause.fmt(f),
+            ClusterError::TokenFile(path, cause) => write!(f, "the token cannot be read from {}: {cause}", path.display()),
+            ClusterError::Directory(path, cause) => write!(f, "{}: {cause}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ClusterError {}
