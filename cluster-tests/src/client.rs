@@ -7,7 +7,7 @@ use conclave_scansion::stream::{Incoming, IncomingStream};
 use conclave_xmpp::{Element, Jid, ns};
 use tokio::time::Instant;
 
-use crate::cluster::LIMIT;
+use crate::awaiting::LIMIT;
 
 /// Where the rooms are.
 pub const SERVICE: &str = "conference.localhost";
@@ -97,7 +97,8 @@ impl Client {
     /// Enters a room, and waits until all was shown that was there.
     pub async fn enter(&mut self, room: &str, nick: &str) {
         self.ask_to_enter(room, nick, "").await;
-        self.until("the subject of the room", is_subject).await;
+        let from = format!("{room}@{SERVICE}");
+        self.until("the subject of the room", |stanza| is_subject(stanza) && stanza.attribute("from") == Some(&from)).await;
     }
 
     /// Sets fields of a room's configuration; without any, a new room opens as it is.

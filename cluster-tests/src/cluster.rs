@@ -4,39 +4,30 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
+use std::time::Instant;
 
 use conclave_server::admin::client::Client;
 use conclave_server::admin::{Answer, Ask, Status};
-use conclave_xmpp::sasl::ITERATIONS_MIN;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-/// How long anything may take that should be there at once. The machines that run this are slow and shared.
-pub const LIMIT: Duration = Duration::from_secs(20);
-
-/// How often is looked whether a thing is there.
-const PAUSE: Duration = Duration::from_millis(20);
+use crate::awaiting::{LIMIT, PAUSE, awaited, awaited_while};
+use crate::doors::Doors;
+use crate::program::Program;
 
 /// Accounts beyond those that `dev` has anyway. The password of all is "password".
 const MORE_ACCOUNTS: [&str; 5] = ["user4", "user5", "user6", "user7", "user8"];
 
 /// Processes, all of which end when this is dropped.
 pub struct Cluster {
-    program: PathBuf,
+    program: Program,
     dev: Child,
     dir: TempDir,
-    settings: Vec<(String, String)>,
     nodes: BTreeMap<u32, Node>,
     doors: Doors,
 }
-
-/// Where clients connect, by the node's number; nodes that were killed are not there.
-#[derive(Clone, Default)]
-pub struct Doors(Arc<Mutex<BTreeMap<u32, String>>>);
 
 /// One life of a node.
 struct Node {
@@ -53,39 +44,40 @@ struct Listed {
     c2s: String,
 }
 
-/// What `conclave room show --json` says, as far as it matters here.
-#[derive(Deserialize)]
-struct Shown {
-    home: Option<u32>,
-}
-
 impl Cluster {
     /// Starts `program dev` with so many nodes, and waits until all of them serve. `settings` are variables of the environment; other
     /// variables of Conclave are kept from the nodes.
     pub fn start(program: &str, nodes: u32, settings: &[(&str, &str)]) -> Cluster {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("there is no directory for a cluster: {error}"));
-        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let program = Program::new(program, settings);
         let said = dir.path().join("stderr");
-        let mut command = serving(Path::new(program), &settings, &said);
+        let mut command = program.serving(&said);
         command.args(["dev", "--port", "0", "--nodes", &nodes.to_string(), "--dir"]).arg(dir.path());
         command.args(MORE_ACCOUNTS.iter().flat_map(|name| ["--user".to_owned(), format!("{name}:password")]));
-        let mut dev = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
-        let listed = dir.path().join("nodes.json");
-        let listed: Vec<Listed> = awaited("the nodes of the cluster", || {
-            if let Ok(Some(status)) = dev.try_wait() {
-                panic!("the cluster did not start ({status}): {}", said_in(&said));
-            }
-            serde_json::from_str(&std::fs::read_to_string(&listed).ok()?).ok()
-        });
-        let mut cluster =
-            Cluster { program: program.into(), dev, dir, settings, nodes: BTreeMap::new(), doors: Doors::default() };
-        for node in listed {
-            let pid = Pid::from_raw(node.pid).unwrap_or_else(|| panic!("node {} has no process", node.node));
-            cluster.nodes.insert(node.node, Node { pid, own: None });
-            cluster.doors.open(node.node, node.c2s);
+        let dev = command.spawn().unwrap_or_else(|error| panic!("`conclave dev`: {error}"));
+        // From here on whatever goes wrong ends the process, too.
+        let mut cluster = Cluster { program, dev, dir, nodes: BTreeMap::new(), doors: Doors::default() };
+        for listed in cluster.await_list() {
+            let pid = Pid::from_raw(listed.pid).unwrap_or_else(|| panic!("node {} has no process", listed.node));
+            cluster.nodes.insert(listed.node, Node { pid, own: None });
+            cluster.doors.open(listed.node, listed.c2s);
         }
         assert_eq!(cluster.nodes.len(), nodes as usize, "nodes that were listed");
+        if nodes > 1 {
+            cluster.await_whole();
+        }
         cluster
+    }
+
+    /// What `dev` writes when all nodes serve.
+    fn await_list(&mut self) -> Vec<Listed> {
+        let list = self.dir.path().join("nodes.json");
+        awaited("the list of the nodes", || {
+            if let Ok(Some(status)) = self.dev.try_wait() {
+                panic!("the cluster did not start: {status}");
+            }
+            serde_json::from_str(&std::fs::read_to_string(&list).ok()?).ok()
+        })
     }
 
     /// The numbers of the nodes that have a process.
@@ -113,14 +105,14 @@ impl Cluster {
         self.nodes.get(&node).unwrap_or_else(|| panic!("node {node} does not run")).pid
     }
 
-    /// The home of a room, whether there is such a room or not. The first node that knows is asked.
+    /// The home of a room, whether there is such a room or not. The first node that knows is asked; a frozen one would not answer.
     pub fn home(&self, room: &str) -> u32 {
         awaited(&format!("the home of {room}"), || self.nodes().into_iter().find_map(|node| self.home_as_seen_by(node, room)))
     }
 
     /// What a node takes for the home of a room.
     pub fn home_as_seen_by(&self, node: u32, room: &str) -> Option<u32> {
-        home_in(&self.program, &self.node_dir(node), room)
+        self.program.home(&self.node_dir(node), room)
     }
 
     /// SIGKILL, and waits until the process is gone.
@@ -161,24 +153,24 @@ impl Cluster {
         }
     }
 
-    /// Waits until every node that runs knows the homes of all shards.
+    /// Waits until every node that runs says that nothing is missing: all nodes serve, all shards have a home and all their replicas,
+    /// and those have what the others have. Then one more may fall.
     pub fn await_whole(&self) {
         for node in self.nodes() {
-            awaited(&format!("the homes of all shards at node {node}"), || self.knows_all_homes(node).then_some(()));
+            awaited_while(&format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {
+                None => Ok(()),
+                Some(complaint) => Err(complaint),
+            });
         }
-    }
-
-    fn knows_all_homes(&self, node: u32) -> bool {
-        self.home_as_seen_by(node, "anything@conference.localhost").is_some()
     }
 
     fn spawn(&self, node: u32) -> Child {
         assert!(!self.nodes.contains_key(&node), "node {node} runs");
-        let mut command = serving(&self.program, &self.settings, &self.said_by(node));
+        let mut command = self.program.serving(&self.said_by(node));
         // It ends with us, however we end: its standard input is our pipe.
         command.args(["serve", "--end-with-stdin", "--config"]).arg(self.node_dir(node).join("conclave.toml"));
         let started = command.stdin(Stdio::piped()).spawn();
-        started.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()))
+        started.unwrap_or_else(|error| panic!("`conclave serve`: {error}"))
     }
 
     /// Where its clients connect.
@@ -215,77 +207,16 @@ impl Drop for Cluster {
             }
         }
         let _ = kill_process(Pid::from_child(&self.dev), Signal::TERM);
+        let start = Instant::now();
+        while matches!(self.dev.try_wait(), Ok(None)) && start.elapsed() < LIMIT {
+            std::thread::sleep(PAUSE);
+        }
+        let _ = self.dev.kill();
         let _ = self.dev.wait();
         if std::thread::panicking() {
             eprintln!("the nodes said:\n{}", self.said());
         }
     }
-}
-
-impl Doors {
-    /// Where clients connect to a node; none if it was killed.
-    pub fn of(&self, node: u32) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
-    }
-
-    /// The nodes that were not killed, beginning with this one if it is among them, else with the next.
-    pub fn beginning_with(&self, node: u32) -> Vec<(u32, String)> {
-        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let order = doors.range(node..).chain(doors.range(..node));
-        order.map(|(node, address)| (*node, address.clone())).collect()
-    }
-
-    fn open(&self, node: u32, address: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(node, address);
-    }
-
-    fn close(&self, node: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
-    }
-}
-
-/// Looks until a thing is there.
-///
-/// # Panics
-///
-/// If it is not there after [`LIMIT`].
-#[track_caller]
-pub fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    while start.elapsed() < LIMIT {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(PAUSE);
-    }
-    panic!("{what} did not come within {} s", LIMIT.as_secs());
-}
-
-/// The program, with nothing of our own environment that it would take for settings.
-fn command(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("CONCLAVE_")) {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command
-}
-
-/// The same for what stays: with settings, and a file for what it says.
-fn serving(program: &Path, settings: &[(String, String)], said: &Path) -> Command {
-    let mut command = command(program);
-    let said = std::fs::File::create(said).unwrap_or_else(|error| panic!("{}: {error}", said.display()));
-    // Deriving keys is most of the work of a start, and no test is about that.
-    command.env("CONCLAVE_PASSWORD_ITERATIONS", ITERATIONS_MIN.to_string());
-    command.envs(settings.iter().map(|(name, value)| (name, value))).stderr(said);
-    command
-}
-
-fn home_in(program: &Path, dir: &Path, room: &str) -> Option<u32> {
-    let mut command = command(program);
-    let output = command.args(["room", "show", room, "--json", "--dir"]).arg(dir).stdout(Stdio::piped()).output().ok()?;
-    serde_json::from_slice::<Shown>(&output.stdout).ok()?.home
 }
 
 fn status(dir: &Path) -> Option<Status> {

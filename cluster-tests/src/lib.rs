@@ -15,15 +15,18 @@
 //! The rest is for real processes: [`Cluster`] starts, kills, freezes and restarts nodes, [`Client`] is a client that a test drives, and
 //! a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
+pub mod awaiting;
 pub mod client;
 pub mod cluster;
 pub mod committed;
 pub mod dice;
+pub mod doors;
 pub mod history;
 pub mod i1_order;
 pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
+mod program;
 pub mod recorder;
 #[cfg(test)]
 mod sketch;

@@ -6,8 +6,9 @@ use conclave_xmpp::{Element, ns};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::awaiting::LIMIT;
 use crate::client::{Client, SERVICE, codes, error_of, groupchat, is_error, is_groupchat, is_subject, is_unavailable};
-use crate::cluster::{Doors, LIMIT};
+use crate::doors::Doors;
 use crate::history::Event;
 use crate::recorder::Recorder;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cluster_tests::Cluster;
+use cluster_tests::awaiting::LIMIT;
 use cluster_tests::client::SERVICE;
-use cluster_tests::cluster::LIMIT;
 use cluster_tests::dice::Dice;
 use conclave_scansion::{Act, Hook, Options, Reason, Script, Targets, play};
 use conclave_xmpp::Jid;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use cluster_tests::awaiting::LIMIT;
 use cluster_tests::client::{SERVICE, error_of, is_error, is_groupchat};
-use cluster_tests::cluster::LIMIT;
 use cluster_tests::{Client, Cluster};
 use conclave_xmpp::{Element, ns};
 use tokio::time::Instant;

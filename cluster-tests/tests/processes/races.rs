@@ -115,9 +115,11 @@ async fn both_saw(three: &mut Three, room: &str, sees: impl Fn(&Element) -> Opti
     three.owner.say(room, &end).await;
     for client in [&mut three.owner, &mut three.observer] {
         client.hear(&end).await;
-        let mut seen: Vec<&str> = client.passed().iter().filter_map(&sees).collect();
+        let passed = client.passed();
+        let mut seen: Vec<&str> = passed.iter().filter_map(&sees).collect();
         seen.dedup();
-        assert_eq!(seen, expected, "{room}: {}", client.jid());
+        let shown: Vec<String> = passed.iter().map(Element::to_string).collect();
+        assert_eq!(seen, expected, "{room}: {} passed over:\n{}", client.jid(), shown.join("\n"));
     }
 }
 

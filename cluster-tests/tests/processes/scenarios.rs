@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cluster_tests::Cluster;
-use cluster_tests::cluster::LIMIT;
+use cluster_tests::awaiting::LIMIT;
 use conclave_scansion::{Options, Targets, files, play_file};
 
 use crate::{PROGRAM, more_scenarios, spec};

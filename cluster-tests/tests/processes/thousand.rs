@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use cluster_tests::awaiting::LIMIT;
 use cluster_tests::client::SERVICE;
-use cluster_tests::cluster::LIMIT;
 use cluster_tests::speaker::{LAST, Speaker, Talk, spoken};
 use cluster_tests::{CHECKERS, Client, Cluster, Committed, Event, History, Recorder};
 use tokio::sync::{Semaphore, watch};
