@@ -5,7 +5,7 @@ use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};
 
 use crate::affiliation::Affiliation;
 use crate::config::RoomConfig;
-use crate::occupant::{Seat, Session};
+use crate::occupant::{Attachment, Seat, Session};
 use crate::role::Role;
 
 /// One committed change of one room.
@@ -26,8 +26,12 @@ pub struct Entry {
 pub struct Origin {
     /// The session that sent it.
     pub session: Session,
+    /// Where its connection was.
+    pub attachment: Attachment,
     /// Its number among those of the session.
     pub number: u64,
+    /// The lowest number of the session that was not answered then.
+    pub floor: u64,
     /// The `id` of an IQ that wants a result once the change is committed.
     pub iq: Option<CompactString>,
 }
@@ -74,6 +78,30 @@ pub enum Change {
     Configure(Configuration),
     /// §10.9: the end.
     Destroy(Destruction),
+    /// A place where connections were is gone: its sessions keep their seats, and nobody is told.
+    Detach {
+        /// Which.
+        attachment: Attachment,
+    },
+    /// A session's connection is somewhere else from now on, or back; nobody is told.
+    Reattach {
+        /// Which session.
+        session: Session,
+        /// Where.
+        attachment: Attachment,
+    },
+    /// A session has been detached for too long. Void if anything became of it since.
+    Expire {
+        /// Which.
+        session: Session,
+        /// The entry since which it is detached.
+        since: u64,
+    },
+    /// 333: a place where connections are missed what was sent, and it cannot be made up for. Its sessions leave.
+    Lost {
+        /// Which.
+        attachment: Attachment,
+    },
 }
 
 /// §7.2.
@@ -87,6 +115,8 @@ pub struct Join {
     pub role: Role,
     /// Whether the nick is not the one that was asked for.
     pub renamed: bool,
+    /// The detached session of the nick that comes back by this one; nothing where somebody enters.
+    pub replaces: Option<FullJid>,
     /// What is wanted of the history.
     pub history: HistoryWish,
     /// Present if this creates the room.

@@ -7,7 +7,7 @@ use conclave_xmpp::{BareJid, Encoded, Fragment, FullJid, Nick, Timestamp};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Actor, Destruction, Private};
-use crate::occupant::{Occupant, Session};
+use crate::occupant::{Attachment, Occupant, Seat, Session};
 use crate::role::Role;
 use crate::status::Status;
 
@@ -28,16 +28,18 @@ pub enum Effect {
 /// A change of the seating.
 #[derive(Clone, PartialEq, Debug)]
 pub enum SeatChange {
-    /// A session sits under a nick; it may have sat under another.
+    /// A session sits under a nick; it may have sat under another, or its connection may have been elsewhere.
     Taken {
         /// Which session.
         session: Session,
+        /// Where its connection is.
+        attachment: Attachment,
         /// Under which nick.
         nick: Nick,
         /// Whether it sees what moderators see.
         moderator: bool,
     },
-    /// A session is gone.
+    /// A session is gone. One that is only detached is not.
     Left(FullJid),
     /// All sessions of a nick see what moderators see, or no longer.
     Moderator(Nick, bool),
@@ -190,6 +192,16 @@ pub struct Message {
 }
 
 impl Effect {
+    /// A seat of an occupant is taken.
+    pub(crate) fn taken(occupant: &Occupant, seat: &Seat) -> Effect {
+        Effect::Seat(SeatChange::Taken {
+            session: seat.session.clone(),
+            attachment: seat.attachment,
+            nick: occupant.nick.clone(),
+            moderator: occupant.role == Role::Moderator,
+        })
+    }
+
     /// Something to one session.
     pub fn to_session(session: &Session, what: What) -> Effect {
         Effect::Send { to: Audience::Session(session.clone()), what }

@@ -24,10 +24,23 @@ pub struct Session {
 pub struct Seat {
     /// Whose.
     pub session: Session,
-    /// Where its connection is.
+    /// Where its connection is, or was.
     pub attachment: Attachment,
+    /// The entry since which its connection is gone; nothing while it is there.
+    pub detached: Option<u64>,
     /// What it last said of itself: `show`, `status`, capabilities and so on.
     pub presence: Fragment,
+}
+
+/// A session that waits for its connection to come back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Detached {
+    /// Which.
+    pub session: Session,
+    /// Where its connection was.
+    pub attachment: Attachment,
+    /// The entry since which it is gone.
+    pub since: u64,
 }
 
 /// A nick's bearer.
@@ -61,10 +74,29 @@ impl Occupant {
         self.seats.iter().find(|seat| seat.session.jid == *jid)
     }
 
-    /// This occupant with a session added, or what it says of itself replaced.
+    /// This occupant with a session added, or replaced.
     pub fn with_seat(&self, seat: Seat) -> Occupant {
         let mut occupant = self.without(&seat.session.jid);
         occupant.seats.push(seat);
+        occupant
+    }
+
+    /// This occupant with a session in the place of another that it is the return of. It counts as having spoken of itself only if it says
+    /// something else.
+    pub fn with_return(&self, replaced: &FullJid, seat: Seat) -> Occupant {
+        let mut occupant = self.clone();
+        occupant.seats.retain(|other| other.session.jid == *replaced || other.session.jid != seat.session.jid);
+        match occupant.seats.iter_mut().find(|other| other.session.jid == *replaced) {
+            Some(place) if place.presence == seat.presence => *place = seat,
+            _ => return self.without(replaced).with_seat(seat),
+        }
+        occupant
+    }
+
+    /// This occupant with every seat as `change` leaves it, in its place.
+    pub fn with_each_seat(&self, change: impl FnMut(&mut Seat)) -> Occupant {
+        let mut occupant = self.clone();
+        occupant.seats.iter_mut().for_each(change);
         occupant
     }
 

@@ -1,5 +1,6 @@
 //! The room: its state, what decides for it, and the fold. Each arm below is a file of `features`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use conclave_xmpp::{
@@ -13,7 +14,7 @@ use crate::config::RoomConfig;
 use crate::effect::{Effect, Message, What};
 use crate::features::relay::RelayedIq;
 use crate::features::*;
-use crate::occupant::{Occupant, Session};
+use crate::occupant::{Attachment, Detached, Occupant, Seat, Session};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Context, Request};
 use crate::role::Role;
@@ -182,6 +183,10 @@ impl Room {
             Change::Unregister { jid } => register::apply_removal(self, jid),
             Change::Configure(configuration) => return configure::apply(self, configuration, entry),
             Change::Destroy(destruction) => destroy::apply(self, destruction),
+            Change::Detach { attachment } => detached::detach(self, *attachment, entry),
+            Change::Reattach { session, attachment } => detached::reattach(self, session, *attachment),
+            Change::Expire { session, since } => detached::expire(self, session, *since),
+            Change::Lost { attachment } => detached::lose(self, *attachment),
         };
         effects.extend(self.result(entry));
         self.end_if_empty();
@@ -197,6 +202,25 @@ impl Room {
     /// How many nicks are taken.
     pub fn occupant_count(&self) -> usize {
         self.life.as_deref().map_or(0, |open| open.occupants.size())
+    }
+
+    /// Who sits in it, under which nick.
+    pub fn seats(&self) -> impl Iterator<Item = (&Nick, &Seat)> {
+        let occupants = self.life.as_deref().into_iter().flat_map(|open| open.occupants.values());
+        occupants.flat_map(|occupant| occupant.seats.iter().map(|seat| (&occupant.nick, seat)))
+    }
+
+    /// Who of them waits for its connection to come back.
+    pub fn detached(&self) -> impl Iterator<Item = Detached> {
+        self.seats().filter_map(|(_, seat)| {
+            let (session, attachment) = (seat.session.clone(), seat.attachment);
+            Some(Detached { session, attachment, since: seat.detached? })
+        })
+    }
+
+    /// Where the connections are, or were, of those who sit in it.
+    pub fn attachments(&self) -> BTreeSet<Attachment> {
+        self.seats().map(|(_, seat)| seat.attachment).collect()
     }
 
     pub(crate) fn name_of(&self, open: &Open) -> String {

@@ -33,7 +33,7 @@ impl<H> Seats<H> {
     /// Folds one change. `find` gives what the sender holds of a session; one that it does not know has no seat here.
     pub fn fold(&mut self, change: &SeatChange, find: impl FnOnce(&Session) -> Option<H>) {
         match change {
-            SeatChange::Taken { session, nick, moderator } => match find(session) {
+            SeatChange::Taken { session, nick, moderator, .. } => match find(session) {
                 Some(handle) => {
                     let place = Place { id: session.id, nick: nick.clone(), moderator: *moderator, handle };
                     self.seated.insert(session.jid.clone(), place);
@@ -57,6 +57,11 @@ impl<H> Seats<H> {
     /// Whether nobody sits here.
     pub fn is_empty(&self) -> bool {
         self.seated.is_empty()
+    }
+
+    /// What is held of the session with a full JID that sits here.
+    pub fn find(&self, jid: &FullJid) -> Option<&H> {
+        self.seated.get(jid).map(|place| &place.handle)
     }
 
     /// What is held of a session that sits here.

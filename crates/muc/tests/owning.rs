@@ -12,7 +12,7 @@ use stage::{Stage, admin, check, configure, join};
 fn the_configuration_is_checked_field_by_field() {
     let mut stage = Stage::opened();
     for (var, value) in [
-        ("muc#roomconfig_persistentroom", "1"),
+        ("muc#roomconfig_persistentroom", "for ever"),
         ("muc#roomconfig_publicroom", "perhaps"),
         ("muc#roomconfig_whois", "nobody"),
         ("muc#roomconfig_maxusers", "101"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{Condition, DataForm, Element, ErrorKind, Field, FieldKind, FormError, FormKind, Iq, IqKind, ns};
+use conclave_xmpp::{DataForm, Element, Field, FieldKind, FormError, FormKind, Iq, IqKind, ns};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Change, Configuration, Destruction, Entry};
@@ -123,7 +123,6 @@ pub(crate) fn decide(open: &Open, iq: &Iq, query: &Element, request: &Request, c
         return Ok(cancelled(open, iq, request, context));
     }
     let config = open.config.with(&form, &context.service)?;
-    check_persistent(&config)?;
     let removed = members_only::strangers(open, &config);
     Ok(Outcome::Log(Change::Configure(Configuration { config: Box::new(config), removed })))
 }
@@ -131,15 +130,6 @@ pub(crate) fn decide(open: &Open, iq: &Iq, query: &Element, request: &Request, c
 /// §10.1.3: who does not want to configure a room that is new does not want the room.
 fn cancelled(open: &Open, iq: &Iq, request: &Request, context: &Context) -> Outcome {
     if open.is_locked(context) { Outcome::Log(Change::Destroy(Destruction::default())) } else { answer(request, iq.result(None)) }
-}
-
-/// Rooms live in memory so far: nobody shall believe that one outlives a restart.
-fn check_persistent(config: &RoomConfig) -> Result<(), Refusal> {
-    if config.persistent {
-        let text = "rooms are not kept on disk yet, so none can be persistent; leave muc#roomconfig_persistentroom at 0";
-        return Err(Refusal::new(Condition::NotAcceptable, text).kind(ErrorKind::Modify));
-    }
-    Ok(())
 }
 
 /// Who leaves, who appears, then the result, then the codes for all.

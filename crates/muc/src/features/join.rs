@@ -6,7 +6,8 @@ use conclave_xmpp::{BareJid, Condition, ErrorKind, Nick, Presence};
 
 use crate::change::{Change, Creation, Entry, Join};
 use crate::effect::{Audience, Effect, SeatChange, Shown, What};
-use crate::features::{capacity, create, history, members_only, message, nickname, password, presence, subject};
+use crate::features::detached::{self, News};
+use crate::features::{capacity, create, history, leave, members_only, message, nickname, password, presence, subject};
 use crate::occupant::{Occupant, Seat, Session};
 use crate::refusal::{By, Refusal};
 use crate::render::cleaned;
@@ -36,8 +37,9 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
         None => open.default_role(open.affiliation(&jid)),
     };
     let renamed = nick != asked;
+    let replaces = detached::comes_back(open, &request.session, &nick);
     let history = history::wish(stanza, &open.config, context.now);
-    Ok(joined(Join { seat, nick, role, renamed, history, creation: None }))
+    Ok(joined(Join { seat, nick, role, renamed, replaces, history, creation: None }))
 }
 
 /// A session that is in the room enters again: it has lost track and wants everything anew.
@@ -51,7 +53,8 @@ pub(crate) fn decide_again(
     let role = open.occupants.get(nick).map_or(Role::None, |occupant| occupant.role);
     let history = history::wish(stanza, &open.config, context.now);
     let seat = seat(stanza, request, context)?;
-    Ok(joined(Join { seat, nick: nick.clone(), role, renamed: false, history, creation: None }))
+    let replaces = detached::comes_back(open, &request.session, nick);
+    Ok(joined(Join { seat, nick: nick.clone(), role, renamed: false, replaces, history, creation: None }))
 }
 
 fn joined(join: Join) -> Outcome {
@@ -62,7 +65,7 @@ fn joined(join: Join) -> Outcome {
 pub(crate) fn seat(stanza: &Presence, request: &Request, context: &Context) -> Result<Seat, Refusal> {
     let presence = cleaned(&stanza.payloads);
     message::check_size(&presence, context)?;
-    Ok(Seat { session: request.session.clone(), attachment: request.attachment, presence })
+    Ok(Seat { session: request.session.clone(), attachment: request.attachment, detached: None, presence })
 }
 
 fn no_nick() -> Refusal {
@@ -87,19 +90,18 @@ pub(crate) fn apply(room: &mut Room, join: &Join, entry: &Entry) -> Vec<Effect> 
     let codes = codes(open, join);
     let mut effects = clear_stale_seat(&jid, open, join);
     let former = open.occupants.get(&join.nick).cloned();
+    effects.extend(former.iter().flat_map(|former| detached::give_way(&jid, open, former, join)));
     let occupant = take_seat(open, join);
     effects.push(Effect::Seat(SeatChange::RealJidsForAll(open.config.non_anonymous)));
-    let (session, moderator) = (join.seat.session.clone(), occupant.role == Role::Moderator);
-    effects.push(Effect::Seat(SeatChange::Taken { session, nick: join.nick.clone(), moderator }));
+    effects.push(Effect::taken(&occupant, &join.seat));
 
     let newcomer = &join.seat.session;
     effects.extend(occupant_list(&jid, open, &join.nick, newcomer));
-    let sees_jids = moderator || open.config.non_anonymous;
-    let absent =
-        presence::absent_affiliates(&jid, open).filter(|what| sees_jids || presence::absent_audience(what) == Audience::Everyone);
-    effects.extend(absent.map(|what| Effect::to_session(newcomer, what)));
-    effects.extend(presence::to_others(open, Shown::of(&jid, open, &occupant), former.map(|occupant| occupant.role)));
-    effects.extend(own_presence(&jid, open, &occupant, newcomer, codes));
+    effects.extend(absent_list(&jid, open, &occupant, newcomer));
+    let shown = Shown::of(&jid, open, &occupant);
+    let news = News::of(former.as_deref(), join, &shown);
+    effects.extend(news.to_others(open, &shown, former.as_deref()));
+    effects.extend(own_presence(&shown, newcomer, codes, news));
     effects.extend(history::replay(open, &join.history).map(|what| Effect::to_session(newcomer, what)));
     effects.push(Effect::to_session(newcomer, subject::current(&jid, open)));
     effects
@@ -118,16 +120,17 @@ fn clear_stale_seat(room: &BareJid, open: &mut Open, join: &Join) -> Vec<Effect>
     let session = &join.seat.session.jid;
     let Some(nick) = open.sessions.get(session).filter(|nick| **nick != join.nick).cloned() else { return Vec::new() };
     match open.occupants.get(&nick).cloned() {
-        Some(occupant) => super::leave::vacate(room, open, &occupant, session, Default::default(), Vec::new()),
+        Some(occupant) => leave::vacate(room, open, &occupant, std::slice::from_ref(session), Default::default()),
         None => Vec::new(),
     }
 }
 
 fn take_seat(open: &mut Open, join: &Join) -> Arc<Occupant> {
     let jid = join.seat.session.jid.to_bare();
-    let occupant = match open.occupants.get(&join.nick) {
-        Some(occupant) => occupant.with_seat(join.seat.clone()),
-        None => {
+    let occupant = match (open.occupants.get(&join.nick), &join.replaces) {
+        (Some(occupant), Some(replaced)) => occupant.with_return(replaced, join.seat.clone()),
+        (Some(occupant), None) => occupant.with_seat(join.seat.clone()),
+        (None, _) => {
             let id = open.occupant_id(&jid);
             Occupant { nick: join.nick.clone(), jid, role: join.role, id, seats: vec![join.seat.clone()] }
         }
@@ -152,24 +155,27 @@ pub(crate) fn occupant_list<'a>(
         .map(move |occupant| Effect::to_session(to, What::Presence(Box::new(Shown::of(room, open, occupant)))))
 }
 
-/// The newcomer's own presence carries the codes; further sessions of the nick see only that it changed.
-fn own_presence<'a>(
-    room: &'a BareJid,
-    open: &'a Open,
-    occupant: &'a Arc<Occupant>,
-    newcomer: &'a Session,
-    codes: Vec<Status>,
-) -> impl Iterator<Item = Effect> + 'a {
-    occupant.seats.iter().map(move |seat| {
+/// §7.2.4, in the eyes of one who enters.
+fn absent_list(room: &BareJid, open: &Open, occupant: &Occupant, to: &Session) -> Vec<Effect> {
+    let sees_jids = occupant.role == Role::Moderator || open.config.non_anonymous;
+    let is_for = |what: &What| sees_jids || presence::absent_audience(what) == Audience::Everyone;
+    presence::absent_affiliates(room, open).filter(is_for).map(|what| Effect::to_session(to, what)).collect()
+}
+
+/// The newcomer's own presence carries the codes; further sessions of the nick see only that it changed, if it did.
+fn own_presence(shown: &Shown, newcomer: &Session, codes: Vec<Status>, news: News) -> Vec<Effect> {
+    let sees = |seat: &&Seat| seat.session == *newcomer || news != News::Nothing;
+    let own = |seat: &Seat| {
         let codes = if seat.session == *newcomer { codes.clone() } else { Vec::new() };
-        Effect::to_session(&seat.session, What::Presence(Box::new(Shown { codes, ..Shown::of(room, open, occupant) })))
-    })
+        Effect::to_session(&seat.session, What::Presence(Box::new(Shown { codes, ..shown.clone() })))
+    };
+    shown.occupant.seats.iter().filter(sees).map(own).collect()
 }
 
 /// §10.1 as the first entry of a room.
 pub(crate) fn creation(nick: Nick, seat: Seat, creation: Creation) -> Join {
     let creation = Some(Box::new(creation));
-    Join { seat, nick, role: Role::Moderator, renamed: false, history: Default::default(), creation }
+    Join { seat, nick, role: Role::Moderator, renamed: false, replaces: None, history: Default::default(), creation }
 }
 
 /// A room that is full, or a service.

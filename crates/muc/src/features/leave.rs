@@ -7,7 +7,7 @@ use conclave_xmpp::{BareJid, Condition, Element, Fragment, FullJid, Presence, St
 use crate::change::{Change, Leave};
 use crate::effect::{Audience, Effect, SeatChange, Shown, What};
 use crate::features::presence;
-use crate::occupant::Occupant;
+use crate::occupant::{Occupant, Seat};
 use crate::render::cleaned;
 use crate::request::Request;
 use crate::role::Role;
@@ -68,40 +68,72 @@ pub(crate) fn apply(room: &mut Room, leave: &Leave) -> Vec<Effect> {
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
     let session = &leave.session.jid;
     let occupant = open.sessions.get(session).and_then(|nick| open.occupants.get(nick)).cloned();
-    let codes = if leave.failed { vec![Status::Failure] } else { Vec::new() };
-    occupant.map_or_else(Vec::new, |occupant| vacate(&jid, open, &occupant, session, leave.presence.clone(), codes))
+    let parting = if leave.failed { Parting::failed() } else { Parting::default() };
+    let parting = Parting { presence: leave.presence.clone(), ..parting };
+    occupant.map_or_else(Vec::new, |occupant| vacate(&jid, open, &occupant, std::slice::from_ref(session), parting))
 }
 
-/// One session leaves. The nick leaves with its last one; otherwise the others see what is left of it.
+/// How sessions leave a nick.
+#[derive(Clone, Default)]
+pub(crate) struct Parting {
+    /// What they say.
+    pub presence: Fragment,
+    /// What they are told.
+    pub own: Vec<Status>,
+    /// What the others are told, if the nick leaves with them.
+    pub others: Vec<Status>,
+}
+
+impl Parting {
+    /// 333: nothing reaches them any more.
+    pub fn failed() -> Parting {
+        Parting { presence: Fragment::default(), own: vec![Status::Failure], others: vec![Status::Failure] }
+    }
+}
+
+/// Some of a nick's sessions leave. The nick leaves with its last ones; otherwise the others see what is left of it.
 pub(crate) fn vacate(
     room: &BareJid,
     open: &mut Open,
     occupant: &Arc<Occupant>,
-    session: &FullJid,
-    presence: Fragment,
-    codes: Vec<Status>,
+    sessions: &[FullJid],
+    parting: Parting,
 ) -> Vec<Effect> {
-    let remaining = occupant.without(session);
+    let (leaving, seats): (Vec<Seat>, _) = occupant.seats.iter().cloned().partition(|seat| sessions.contains(&seat.session.jid));
+    let remaining = Arc::new(Occupant { seats, ..Occupant::clone(occupant) });
     if remaining.seats.is_empty() {
-        return depart(open, Shown { presence, codes, ..Shown::leaving(room, open, occupant) });
+        let others = Shown { presence: parting.presence, codes: parting.others, ..Shown::leaving(room, open, occupant) };
+        return depart_told(open, Shown { codes: parting.own, ..others.clone() }, others);
     }
-    open.sessions.remove_mut(session);
-    open.put(remaining.clone());
-    let only = Arc::new(Occupant { seats: occupant.seat(session).cloned().into_iter().collect(), ..Occupant::clone(occupant) });
-    let own = Shown { presence, codes, ..Shown::leaving(room, open, &only) };
-    let to = only.seats.iter().map(|seat| &seat.session);
-    let mut effects: Vec<Effect> = to.map(|session| Effect::to_session(session, What::Presence(Box::new(own.clone())))).collect();
-    effects.push(Effect::Seat(SeatChange::Left(session.clone())));
-    effects.extend(presence::announce(open, Shown::of(room, open, &Arc::new(remaining)), occupant.role));
+    let mut effects: Vec<Effect> = leaving.iter().flat_map(|seat| farewell(room, open, occupant, seat, &parting)).collect();
+    for session in sessions {
+        open.sessions.remove_mut(session);
+    }
+    open.put(Occupant::clone(&remaining));
+    effects.extend(presence::announce(open, Shown::of(room, open, &remaining), occupant.role));
     effects
+}
+
+/// One session of a nick is told that it leaves, alone.
+pub(crate) fn farewell(room: &BareJid, open: &Open, occupant: &Occupant, seat: &Seat, parting: &Parting) -> [Effect; 2] {
+    let only = Arc::new(Occupant { seats: vec![seat.clone()], ..occupant.clone() });
+    let (presence, codes) = (parting.presence.clone(), parting.own.clone());
+    let own = Shown { presence, codes, ..Shown::leaving(room, open, &only) };
+    let left = SeatChange::Left(seat.session.jid.clone());
+    [Effect::to_session(&seat.session, What::Presence(Box::new(own))), Effect::Seat(left)]
 }
 
 /// A nick leaves with all its sessions, for whatever reason `shown` gives: itself first, then the others.
 pub(crate) fn depart(open: &mut Open, shown: Shown) -> Vec<Effect> {
+    depart_told(open, shown.clone(), shown)
+}
+
+/// The same, with one thing shown to itself and another to the others.
+fn depart_told(open: &mut Open, own: Shown, shown: Shown) -> Vec<Effect> {
     let occupant = shown.occupant.clone();
     let role: Role = occupant.role;
     open.remove(&occupant);
-    let own = What::Presence(Box::new(shown.clone()));
+    let own = What::Presence(Box::new(own));
     let mut effects = vec![Effect::Send { to: Audience::Occupant(occupant.nick.clone()), what: own }];
     effects.extend(occupant.jids().map(|jid| Effect::Seat(SeatChange::Left(jid.clone()))));
     effects.extend(presence::to_others(open, shown, Some(role)));

@@ -21,6 +21,7 @@
 //! | §10.1 | creating a room | `create` |
 //! | §10.1.2-10.2 | configuration | `configure` |
 //! | §10.9 | destroying a room | `destroy` |
+//! | none | connections that are gone, and come back | `detached` |
 //! | §17.3 | presence probes | `probe` |
 //! | §17.4, XEP-0410 | IQs between occupants, self-pings | `relay` |
 
@@ -30,6 +31,7 @@ pub(crate) mod capacity;
 pub(crate) mod configure;
 pub(crate) mod create;
 pub(crate) mod destroy;
+pub(crate) mod detached;
 pub(crate) mod disco;
 pub(crate) mod history;
 pub(crate) mod join;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use conclave_xmpp::{BareJid, Condition, ErrorKind, Nick, NickError, Presence};
 
 use crate::change::{Change, Rename};
-use crate::effect::{Audience, Effect, SeatChange, Shown, What};
+use crate::effect::{Audience, Effect, Shown, What};
 use crate::features::{capacity, join, presence};
-use crate::occupant::Occupant;
+use crate::occupant::{Occupant, Seat};
 use crate::refusal::{By, Refusal};
 use crate::request::{Context, Request};
-use crate::role::Role;
 use crate::room::{Open, Outcome, Room};
 use crate::status::Status;
 
@@ -78,16 +77,19 @@ pub(crate) fn apply(room: &mut Room, rename: &Rename) -> Vec<Effect> {
     let jid = room.jid().clone();
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
     let Some(before) = open.occupants.get(&rename.from).cloned() else { return Vec::new() };
-    let session = rename.seat.session.clone();
-    let remaining = before.without(&session.jid);
+    let session = &rename.seat.session.jid;
+    // Where its connection is has nothing to do with the nick.
+    let Some(seat) = before.seat(session).map(|seat| Seat { presence: rename.seat.presence.clone(), ..seat.clone() }) else {
+        return Vec::new();
+    };
+    let remaining = before.without(session);
     let moves = remaining.seats.is_empty();
     open.put(remaining);
     let former_role = open.occupants.get(&rename.to).map(|occupant| occupant.role);
-    let after = arrive(open, &before, rename);
+    let after = arrive(open, &before, rename, &seat);
 
     let mut effects = farewell(&jid, open, &before, rename, moves);
-    let moderator = after.role == Role::Moderator;
-    effects.push(Effect::Seat(SeatChange::Taken { session, nick: rename.to.clone(), moderator }));
+    effects.push(Effect::taken(&after, &seat));
     if let Some(staying) = open.occupants.get(&rename.from) {
         // From here on the session that moved sees those who stay as others do.
         effects.extend(presence::announce(open, Shown::of(&jid, open, staying), before.role));
@@ -114,12 +116,12 @@ fn farewell(room: &BareJid, open: &Open, before: &Occupant, rename: &Rename, mov
 }
 
 /// The session under its new nick. The role is kept, also one that was given by hand.
-fn arrive(open: &mut Open, before: &Occupant, rename: &Rename) -> Arc<Occupant> {
+fn arrive(open: &mut Open, before: &Occupant, rename: &Rename, seat: &Seat) -> Arc<Occupant> {
     let after = match open.occupants.get(&rename.to) {
-        Some(occupant) => occupant.with_seat(rename.seat.clone()),
-        None => Occupant { nick: rename.to.clone(), seats: vec![rename.seat.clone()], ..before.clone() },
+        Some(occupant) => occupant.with_seat(seat.clone()),
+        None => Occupant { nick: rename.to.clone(), seats: vec![seat.clone()], ..before.clone() },
     };
-    open.sessions.insert_mut(rename.seat.session.jid.clone(), rename.to.clone());
+    open.sessions.insert_mut(seat.session.jid.clone(), rename.to.clone());
     let after = Arc::new(after);
     open.occupants.insert_mut(rename.to.clone(), after.clone());
     after

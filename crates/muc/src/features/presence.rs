@@ -83,7 +83,9 @@ pub(crate) fn apply(room: &mut Room, seat: &Seat) -> Vec<Effect> {
     let Some(occupant) = open.sessions.get(&seat.session.jid).and_then(|nick| open.occupants.get(nick)).cloned() else {
         return Vec::new();
     };
-    let occupant = Arc::new(occupant.with_seat(seat.clone()));
+    // Where the connection is changes by entries of its own.
+    let Some(former) = occupant.seat(&seat.session.jid) else { return Vec::new() };
+    let occupant = Arc::new(occupant.with_seat(Seat { presence: seat.presence.clone(), ..former.clone() }));
     open.occupants.insert_mut(occupant.nick.clone(), occupant.clone());
     announce(open, Shown::of(&jid, open, &occupant), occupant.role)
 }
@@ -132,6 +134,19 @@ pub(crate) fn to_others(open: &Open, shown: Shown, former_role: Option<Role>) ->
         was_shown.then_some(Shown { unavailable: true, role: Role::None, presence: Default::default(), ..shown })
     }?;
     Some(Effect::Send { to: Audience::Others(shown.occupant.nick.clone()), what: What::Presence(Box::new(shown)) })
+}
+
+/// To those of the others who see real JIDs, if those of its role are shown.
+pub(crate) fn to_other_real_jid_viewers(open: &Open, shown: &Shown) -> Vec<Effect> {
+    if open.config.non_anonymous || !open.config.presence_broadcast.shows(shown.role) {
+        return to_others(open, shown.clone(), None).into_iter().collect();
+    }
+    let sees = |viewer: &&Arc<Occupant>| viewer.role == Role::Moderator && viewer.nick != shown.occupant.nick;
+    let to = |viewer: &Arc<Occupant>| Effect::Send {
+        to: Audience::Occupant(viewer.nick.clone()),
+        what: What::Presence(Box::new(shown.clone())),
+    };
+    open.occupants.values().filter(sees).map(to).collect()
 }
 
 /// Affiliates who are not in the room, where the room shows them. One without a reserved nick is known by its JID only, which not all may see.

@@ -30,7 +30,10 @@ pub(crate) fn decide(room: &Room, iq: &Iq, nick: &Nick, request: &Request, conte
         // These are the account's to answer, not the client's; accounts keep neither yet.
         return Err(Refusal::new(Condition::ServiceUnavailable, "this account keeps no such thing"));
     }
-    let Some(seat) = target.seats.last() else { return Ok(Outcome::Nothing) };
+    // It would not answer before its connection is back, if ever.
+    let Some(seat) = target.seats.iter().rfind(|seat| seat.detached.is_none()) else {
+        return Err(Refusal::new(Condition::RecipientUnavailable, "whom you ask is disconnected; try again later"));
+    };
     let id = mark(open, &request.session.jid, &seat.session.jid) + iq.head.id.as_deref().unwrap_or_default();
     let asked = RelayedIq {
         asker: request.session.clone(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use conclave_muc::{
-    Asked, Attachment, Audience, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View,
+    Asked, Attachment, Audience, Change, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View,
 };
 use conclave_xmpp::parser::{Event, Limits, Parser};
 use conclave_xmpp::{BareJid, Encoded, FullJid, Stanza, Timestamp};
@@ -19,8 +19,9 @@ pub struct Stage {
     pub service: Service,
     pub rooms_full: bool,
     seats: Seats<FullJid>,
-    index: u64,
+    pub index: u64,
     ids: BTreeMap<String, u64>,
+    places: BTreeMap<String, u64>,
     out: String,
 }
 
@@ -44,6 +45,7 @@ impl Stage {
             seats: Seats::default(),
             index: 0,
             ids: BTreeMap::new(),
+            places: BTreeMap::new(),
             out: String::new(),
         }
     }
@@ -63,6 +65,18 @@ impl Stage {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (who, stanza) = line.split_once(": ").expect("name: stanza");
             match stanza {
+                "DETACHED" => self.happen(Change::Detach { attachment: self.attachment(who) }),
+                "LOST" => self.happen(Change::Lost { attachment: self.attachment(who) }),
+                "EXPIRED" => self.expire(who),
+                "REATTACHED" => {
+                    self.places.insert(who.to_owned(), self.index + 100);
+                    self.happen(Change::Reattach { session: self.session(who), attachment: self.attachment(who) });
+                }
+                // What follows comes from another connection, of a session that is not the one before.
+                "ELSEWHERE" => {
+                    self.places.insert(who.to_owned(), self.index + 100);
+                    *self.ids.entry(who.to_owned()).or_insert(1) += 1;
+                }
                 "GONE" => self.ask(who, Asked::Gone { presence: Vec::new() }),
                 "BOUND ANEW" => *self.ids.entry(who.to_owned()).or_insert(1) += 1,
                 // What follows comes from the session that was bound before.
@@ -73,11 +87,35 @@ impl Stage {
         std::mem::take(&mut self.out)
     }
 
+    /// Something happens to the room that no session asked for.
+    pub fn happen(&mut self, change: Change) {
+        self.index += 1;
+        let effects = self.room.apply(&Entry { index: self.index, time: self.now, origin: None, change });
+        self.send(&effects);
+    }
+
+    /// The grace of a session is over; of one that is not detached, as of the last entry.
+    fn expire(&mut self, who: &str) {
+        let session = self.session(who);
+        let since =
+            self.room.detached().find(|detached| detached.session == session).map_or(self.index, |detached| detached.since);
+        self.happen(Change::Expire { session, since });
+    }
+
+    /// The session of that name which speaks now.
+    pub fn session(&self, who: &str) -> Session {
+        Session { jid: full(who), id: self.ids.get(who).copied().unwrap_or(1) }
+    }
+
+    /// Where its connection is: everybody has a place of its own, named after the account, until it goes elsewhere.
+    pub fn attachment(&self, who: &str) -> Attachment {
+        let account = who.split('/').next().unwrap_or(who);
+        let first = account.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(256) + u64::from(byte));
+        Attachment(self.places.get(who).copied().unwrap_or(first))
+    }
+
     fn ask(&mut self, who: &str, what: Asked) {
-        let jid = full(who);
-        let id = *self.ids.entry(who.to_owned()).or_insert(1);
-        let session = Session { jid, id };
-        let request = Request { session, attachment: Attachment(1), number: 1, floor: 1, what };
+        let request = Request { session: self.session(who), attachment: self.attachment(who), number: 1, floor: 1, what };
         let context = Context { now: self.now, service: Arc::new(self.service.clone()), rooms_full: self.rooms_full };
         match self.room.decide(&request, &context) {
             Ok(Outcome::Log(change)) => {
@@ -86,7 +124,8 @@ impl Stage {
                     _ => None,
                 };
                 self.index += 1;
-                let origin = Some(Origin { session: request.session.clone(), number: 1, iq });
+                let origin =
+                    Some(Origin { session: request.session.clone(), attachment: request.attachment, number: 1, floor: 1, iq });
                 let effects = self.room.apply(&Entry { index: self.index, time: self.now, origin, change });
                 self.send(&effects);
             }
