@@ -1,21 +1,27 @@
-//! `conclave dev`: a server on this machine for trying and testing. Its node is a process of its own, as in real life.
+//! `conclave dev`: a cluster on this machine for trying and testing. Its nodes are processes of their own, as in real life.
 
 mod certificates;
+mod members;
 mod node;
 mod nodes_json;
+mod serving;
 
 use std::fmt::{self, Write as _};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
+use futures_util::future::{join_all, select_all, try_join_all};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::admin::client::ClientError;
 use crate::args::Dev;
 use crate::run::Signals;
 use node::Node;
+
+pub use nodes_json::Line;
 
 /// What is served.
 const DOMAIN: &str = "localhost";
@@ -26,21 +32,40 @@ const ACCOUNTS: [&str; 4] = ["user", "user2", "user3", ADMIN];
 const ADMIN: &str = "admin";
 const PASSWORD: &str = "password";
 
+/// Nodes that run, and end when this is dropped.
+pub struct Nodes {
+    dir: PathBuf,
+    running: Vec<Node>,
+    lines: Vec<Line>,
+    _lock: File,
+}
+
 /// Why there is no server, or no longer.
 #[derive(Debug)]
 pub enum DevError {
-    /// More nodes are asked for than this version runs.
-    OneNode(usize),
     /// The directory is another one's.
     Held(PathBuf),
+    /// The directory has a cluster of another size.
+    OtherSize {
+        /// Which directory.
+        dir: PathBuf,
+        /// Nodes that it has.
+        has: usize,
+        /// Nodes that are asked for.
+        asked: usize,
+    },
     /// A file cannot be written or read.
     File(PathBuf, io::Error),
     /// The certificates cannot be made.
     Certificates(rcgen::Error),
+    /// The nodes cannot be made one cluster.
+    Members(String),
     /// A node cannot be started or told to end.
     Process(io::Error),
     /// A node was not ready in time.
     Late(usize),
+    /// The nodes serve, but not all of them everything; this was still missing.
+    Incomplete(String),
     /// A node ended by itself.
     Ended(usize, std::process::ExitStatus),
     /// A node does not answer.
@@ -49,40 +74,75 @@ pub enum DevError {
     Account(String),
 }
 
-/// Runs until SIGTERM or SIGINT, or until the node ends by itself, which is an error.
+/// Runs until SIGTERM or SIGINT, or until all nodes have ended by themselves, which is an error. Nothing is started again.
 pub async fn run(dev: Dev) -> Result<(), DevError> {
-    if dev.nodes != 1 {
-        return Err(DevError::OneNode(dev.nodes.into()));
-    }
     let signals = Signals::new().map_err(DevError::Process)?;
-    make_directory(&dev.dir)?;
-    let dir = std::path::absolute(&dev.dir).map_err(|cause| DevError::File(dev.dir.clone(), cause))?;
-    let _lock = lock(&dir)?;
-    // Whoever waits for this file must not find that of the last time.
-    nodes_json::remove(&dir)?;
-    let certificates = certificates::prepare(&dir)?;
-    let mut node = Node::start(1, &dir, &dev, &certificates)?;
-    tokio::select! {
-        _ = signals.wait() => {}
-        failed = serve(&mut node, &dir, &dev) => return failed,
-    }
-    nodes_json::remove(&dir)?;
-    node.end().await
-}
-
-/// Until the node ends.
-async fn serve(node: &mut Node, dir: &Path, dev: &Dev) -> Result<(), DevError> {
-    let status = node.ready(dev).await?;
-    let nodes = [nodes_json::Line::of(node.number, &status)];
-    nodes_json::write(dir, &nodes)?;
+    let mut signalled = pin!(signals.wait());
+    let mut nodes = tokio::select! {
+        // Dropping what was started so far ends it.
+        _ = &mut signalled => return Ok(()),
+        started = Nodes::start(&dev) => started?,
+    };
     // Whoever started us without wanting to read this wants the server all the same.
-    let _ = io::Write::write_all(&mut io::stdout(), for_people(&nodes, &dev.dir).as_bytes());
-    let ended = node.ended().await;
-    nodes_json::remove(dir)?;
-    Err(ended)
+    let _ = io::Write::write_all(&mut io::stdout(), for_people(&nodes.lines, &dev.dir).as_bytes());
+    loop {
+        let ended = tokio::select! {
+            _ = &mut signalled => return nodes.end().await,
+            ended = nodes.ended() => ended,
+        };
+        if nodes.running.is_empty() {
+            nodes_json::remove(&nodes.dir)?;
+            return Err(ended);
+        }
+        eprintln!("conclave: {ended}; the others go on");
+    }
 }
 
-fn for_people(nodes: &[nodes_json::Line], dir: &Path) -> String {
+impl Nodes {
+    /// Starts them; when it returns, all serve and every shard has a leader and its replicas.
+    pub async fn start(dev: &Dev) -> Result<Nodes, DevError> {
+        make_directory(&dev.dir)?;
+        let dir = std::path::absolute(&dev.dir).map_err(|cause| DevError::File(dev.dir.clone(), cause))?;
+        let lock = lock(&dir)?;
+        // Whoever waits for this file must not find that of the last time.
+        nodes_json::remove(&dir)?;
+        let certificates = certificates::prepare(&dir)?;
+        let places = members::places(&dir, dev)?;
+        members::prepare(&places)?;
+        let started = places.iter().map(|place| Node::start(place, dev, &certificates));
+        let mut running = started.collect::<Result<Vec<Node>, DevError>>()?;
+        // None of them serves before a majority does.
+        let statuses = try_join_all(running.iter_mut().map(Node::ready)).await?;
+        serving::prepare_accounts(&places, dev).await?;
+        serving::complete(&places, &statuses).await?;
+        let lines: Vec<Line> = places.iter().zip(&statuses).map(|(place, status)| Line::of(place, status)).collect();
+        nodes_json::write(&dir, &lines)?;
+        Ok(Nodes { dir, running, lines, _lock: lock })
+    }
+
+    /// Where they are; one that has ended still stands there.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Waits until one of them ends by itself, and forgets it.
+    pub async fn ended(&mut self) -> DevError {
+        if self.running.is_empty() {
+            return std::future::pending().await;
+        }
+        let (ended, at, _) = select_all(self.running.iter_mut().map(|node| Box::pin(node.ended()))).await;
+        self.running.remove(at);
+        ended
+    }
+
+    /// Ends all.
+    pub async fn end(self) -> Result<(), DevError> {
+        nodes_json::remove(&self.dir)?;
+        join_all(self.running.into_iter().map(Node::end)).await.into_iter().collect()
+    }
+}
+
+fn for_people(nodes: &[Line], dir: &Path) -> String {
     let mut text = format!("{DOMAIN} is served; its rooms are at {SERVICE_DOMAIN}\n");
     for node in nodes {
         // Writing to a string does not fail.
@@ -95,6 +155,16 @@ fn for_people(nodes: &[nodes_json::Line], dir: &Path) -> String {
         ACCOUNTS.join(", ")
     );
     let _ = writeln!(text, "  more: conclave user --dir {dir}/node1 add NAME");
+    if nodes.len() > 1 {
+        let _ = writeln!(
+            text,
+            "the cluster: conclave cluster --dir {dir}/node1 status; where a room lives: conclave room --dir {dir}/node1 show ROOM"
+        );
+        let _ = writeln!(
+            text,
+            "a node that was killed is not started again; to do it: conclave serve --config {dir}/node2/conclave.toml"
+        );
+    }
     let _ = writeln!(text, "certificate authority for clients: {dir}/ca.pem");
     let _ = writeln!(text, "Ctrl-C ends it");
     text
@@ -125,7 +195,15 @@ fn write_file(path: &Path, text: &str, mode: u32) -> Result<(), DevError> {
 impl fmt::Display for DevError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DevError::OneNode(asked) => write!(f, "{asked} nodes are asked for; this version runs one: leave out --nodes"),
+            DevError::OtherSize { dir, has, asked } => write!(
+                f,
+                "{} has a cluster of {has}, and {asked} are asked for; say --nodes {has}, or choose another directory with --dir",
+                dir.display()
+            ),
+            DevError::Members(text) => write!(f, "the nodes cannot be made one cluster: {text}"),
+            DevError::Incomplete(text) => {
+                write!(f, "the cluster is not complete after {} seconds: {text}", serving::COMPLETE_MAX.as_secs())
+            }
             DevError::Held(path) => {
                 write!(
                     f,

@@ -9,20 +9,17 @@ use tokio::net::UnixDatagram;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-use super::{ACCOUNTS, ADMIN, DOMAIN, DevError, PASSWORD, SERVICE_DOMAIN, make_directory, write_file};
-use crate::admin::client::Client;
-use crate::admin::{Answer, Ask, Reason, Status};
+use super::members::Place;
+use super::{ADMIN, DOMAIN, DevError, SERVICE_DOMAIN, make_directory, serving, write_file};
+use crate::admin::Status;
 use crate::args::Dev;
 use crate::settings::{CertificateFiles, variable_of};
 
 /// How long a node may take to start.
-pub(super) const READY_MAX: Duration = Duration::from_secs(20);
+pub(super) const READY_MAX: Duration = Duration::from_secs(30);
 
-/// How long it may take to end, before it is killed.
-const END_MAX: Duration = Duration::from_secs(3);
-
-/// How far the port for TLS from the first byte is behind the other; so there is room for nodes between them.
-const TLS_PORT_BEHIND: u16 = 100;
+/// How long it may take to end, before it is killed: it hands over what it leads, and lets its streams end.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// Where it says that it is ready.
 const NOTIFY: &str = "notify.sock";
@@ -42,11 +39,11 @@ pub(super) struct Node {
 
 impl Node {
     /// Writes its settings and starts it.
-    pub(super) fn start(number: usize, dev_dir: &Path, dev: &Dev, certificates: &CertificateFiles) -> Result<Node, DevError> {
-        let dir = dev_dir.join(format!("node{number}"));
+    pub(super) fn start(place: &Place, dev: &Dev, certificates: &CertificateFiles) -> Result<Node, DevError> {
+        let dir = place.dir.clone();
         make_directory(&dir)?;
         let (settings, notify_path) = (dir.join("conclave.toml"), dir.join(NOTIFY));
-        write_file(&settings, &settings_text(number, &dir, dev, certificates), 0o600)?;
+        write_file(&settings, &settings_text(place, dev, certificates), 0o600)?;
         // One may be left from a process that was killed.
         let _ = std::fs::remove_file(&notify_path);
         let notify = UnixDatagram::bind(&notify_path).map_err(|cause| DevError::File(notify_path.clone(), cause))?;
@@ -57,16 +54,17 @@ impl Node {
         // In a group of its own it does not get our terminal's Ctrl-C: we end it.
         command.process_group(0);
         // The environment can change other settings, but not these.
-        for key in ["config", "domain", "service_domain", "dir", "c2s", "c2s_tls", "certificate", "key", "admins"] {
+        for key in ["config", "domain", "service_domain", "dir", "c2s", "c2s_tls", "http", "peer", "certificate", "key", "admins"]
+        {
             command.env_remove(variable_of(key));
         }
         let mut process = command.spawn().map_err(DevError::Process)?;
         let pipe = process.stdin.take();
-        Ok(Node { number, dir, process, pipe, notify })
+        Ok(Node { number: place.number, dir, process, pipe, notify })
     }
 
-    /// Waits until it serves, and makes the accounts.
-    pub(super) async fn ready(&mut self, dev: &Dev) -> Result<Status, DevError> {
+    /// Waits until it serves. Where it listens.
+    pub(super) async fn ready(&mut self) -> Result<Status, DevError> {
         let mut said = [0; 256];
         let ready = async {
             // It says nothing else before.
@@ -78,11 +76,8 @@ impl Node {
             }
             status = self.process.wait() => return Err(DevError::Ended(self.number, status.map_err(DevError::Process)?)),
         }
-        let (dir, users) = (self.dir.clone(), dev.users.clone());
-        match tokio::task::spawn_blocking(move || prepare(&dir, &users)).await {
-            Ok(prepared) => prepared,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        let dir = self.dir.clone();
+        serving::blocking(move || serving::status(&dir)).await
     }
 
     /// Waits until it ends by itself.
@@ -105,11 +100,9 @@ impl Node {
     }
 }
 
-fn settings_text(number: usize, dir: &Path, dev: &Dev, certificates: &CertificateFiles) -> String {
+fn settings_text(place: &Place, dev: &Dev, certificates: &CertificateFiles) -> String {
     // A TOML string and a JSON string are written alike where neither has control characters that only one of them knows.
     let text = |path: &Path| serde_json::Value::from(path.to_string_lossy().into_owned()).to_string();
-    let port = if dev.port == 0 { 0 } else { dev.port + (number - 1) as u16 };
-    let tls_port = if port == 0 { 0 } else { port + TLS_PORT_BEHIND };
     let mut settings = String::new();
     let mut set = |key: &str, value: String| {
         // Writing to a string does not fail.
@@ -117,9 +110,10 @@ fn settings_text(number: usize, dir: &Path, dev: &Dev, certificates: &Certificat
     };
     set("domain", format!("\"{DOMAIN}\""));
     set("service_domain", format!("\"{SERVICE_DOMAIN}\""));
-    set("dir", text(dir));
-    set("c2s", format!("[\"127.0.0.1:{port}\"]"));
-    set("c2s_tls", format!("[\"127.0.0.1:{tls_port}\"]"));
+    set("dir", text(&place.dir));
+    for (key, port) in [("c2s", place.c2s), ("c2s_tls", place.c2s_tls), ("http", place.http)] {
+        set(key, format!("[\"127.0.0.1:{port}\"]"));
+    }
     set("certificate", text(&certificates.certificate));
     set("key", text(&certificates.key));
     set("plain_without_tls", "\"loopback\"".to_owned());
@@ -131,22 +125,4 @@ fn settings_text(number: usize, dir: &Path, dev: &Dev, certificates: &Certificat
         }
     }
     format!("# Written by `conclave dev` at every start.\n{settings}")
-}
-
-/// Makes the accounts that are not there yet, and asks where the node listens.
-fn prepare(dir: &Path, users: &[(String, String)]) -> Result<Status, DevError> {
-    let mut client = Client::connect(dir).map_err(DevError::Admin)?;
-    let usual = ACCOUNTS.iter().map(|name| (*name, PASSWORD));
-    for (name, password) in usual.chain(users.iter().map(|(name, password)| (name.as_str(), password.as_str()))) {
-        let ask = Ask::UserAdd { name: name.to_owned(), password: password.to_owned() };
-        match client.ask(&ask).map_err(DevError::Admin)? {
-            Answer::Done { .. } | Answer::Refused { reason: Reason::Exists, .. } => {}
-            Answer::Refused { text, .. } => return Err(DevError::Account(text)),
-            other => return Err(DevError::Account(format!("the node answers {other:?}"))),
-        }
-    }
-    match client.ask(&Ask::Status).map_err(DevError::Admin)? {
-        Answer::Status(status) => Ok(status),
-        other => Err(DevError::Account(format!("the node answers {other:?}"))),
-    }
 }

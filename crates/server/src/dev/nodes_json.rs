@@ -7,32 +7,40 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::members::Place;
 use super::{DevError, write_file};
 use crate::admin::Status;
 
 /// One node.
 #[derive(Serialize, Debug)]
-pub(super) struct Line {
-    node: usize,
-    pid: u32,
-    c2s: Option<SocketAddr>,
-    c2s_tls: Option<SocketAddr>,
-    http: Option<SocketAddr>,
-    websocket: Option<String>,
-    peer: Option<SocketAddr>,
+pub struct Line {
+    /// Its number.
+    pub node: usize,
+    /// Its process.
+    pub pid: u32,
+    /// Where clients connect, with STARTTLS or in the clear.
+    pub c2s: Option<SocketAddr>,
+    /// Where clients connect with TLS from the first byte.
+    pub c2s_tls: Option<SocketAddr>,
+    /// Metrics and health.
+    pub http: Option<SocketAddr>,
+    /// Not there yet.
+    pub websocket: Option<String>,
+    /// Where other nodes reach it.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Line {
     /// As the node says itself.
-    pub(super) fn of(number: usize, status: &Status) -> Line {
+    pub(super) fn of(place: &Place, status: &Status) -> Line {
         Line {
-            node: number,
+            node: place.number,
             pid: status.pid,
             c2s: status.addresses.c2s.first().copied(),
             c2s_tls: status.addresses.c2s_tls.first().copied(),
-            http: None,
+            http: status.addresses.http.first().copied(),
             websocket: None,
-            peer: None,
+            peer: Some(place.peer),
         }
     }
 }
@@ -67,6 +75,9 @@ impl fmt::Display for Line {
             if let Some(address) = address {
                 write!(f, ", {address} ({name})")?;
             }
+        }
+        if let Some(address) = self.http {
+            write!(f, ", http://{address}/metrics")?;
         }
         Ok(())
     }
