@@ -87,6 +87,9 @@ pub struct Dev {
     /// Keeps the limits of rate, which are off otherwise
     #[arg(long)]
     pub limits: bool,
+    /// Errors alone are logged.
+    #[arg(skip)]
+    pub quiet: bool,
 }
 
 /// Talks to a running node. A password comes from --password-file, or from CONCLAVE_PASSWORD, or is asked for.

@@ -10,6 +10,7 @@ pub mod args;
 pub mod clients;
 pub mod cluster_command;
 pub mod connection;
+pub mod demo;
 pub mod dev;
 pub mod domain;
 pub mod http;

@@ -10,14 +10,14 @@ use tokio::runtime::Runtime;
 
 use crate::args::{Arguments, Command, Serve};
 use crate::settings::Settings;
-use crate::{cluster_command, dev, room_command, run, trace, user};
+use crate::{cluster_command, demo, dev, room_command, run, trace, user};
 
 /// All of `main`.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(serve) => serve_node(&serve),
         Command::Dev(dev) => Runtime::new().map_err(Into::into).and_then(|runtime| Ok(runtime.block_on(dev::run(dev))?)),
-        Command::Demo => Err("it is not there yet".into()),
+        Command::Demo => Runtime::new().map_err(Into::into).and_then(|runtime| Ok(runtime.block_on(demo::run())?)),
         Command::Cluster(asked) => cluster_command::run(&asked, &mut std::io::stdout()).map_err(Into::into),
         Command::Room(asked) => room_command::run(&asked, &mut std::io::stdout()).map_err(Into::into),
         Command::User(asked) => user::run(&asked, &mut std::io::stdout()).map_err(Into::into),

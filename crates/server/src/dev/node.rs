@@ -118,6 +118,9 @@ fn settings_text(place: &Place, dev: &Dev, certificates: &CertificateFiles) -> S
     set("key", text(&certificates.key));
     set("plain_without_tls", "\"loopback\"".to_owned());
     set("admins", format!("[\"{ADMIN}@{DOMAIN}\"]"));
+    if dev.quiet {
+        set("log", "\"error\"".to_owned());
+    }
     if !dev.limits {
         settings.push_str("\n[limits]\n");
         for rate in ["session_stanzas_per_second", "room_messages_per_second", "connections_per_address_max"] {
