@@ -18,6 +18,7 @@ pub mod request;
 pub mod role;
 pub mod room;
 pub mod seats;
+pub mod state;
 pub mod status;
 pub mod summary;
 
@@ -32,5 +33,6 @@ pub use request::{Asked, Context, Request, Service};
 pub use role::Role;
 pub use room::{Listing, Outcome, Room};
 pub use seats::Seats;
+pub use state::{RoomState, Subject};
 pub use status::Status;
 pub use summary::Summary;

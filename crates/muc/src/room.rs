@@ -18,6 +18,7 @@ use crate::occupant::{Attachment, Detached, Occupant, Seat, Session};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Context, Request};
 use crate::role::Role;
+use crate::state::Subject;
 
 /// A room, or the place where one may be. A clone shares everything that is not changed afterwards.
 #[derive(Clone, Debug)]
@@ -43,15 +44,6 @@ pub(crate) struct Open {
     /// Since when it waits for its creator to configure it (§10.1.1).
     pub locked: Option<Timestamp>,
     pub occupant_key: [u8; 32],
-}
-
-/// The subject in force.
-#[derive(Clone, Debug)]
-pub(crate) struct Subject {
-    /// The message that set it, for newcomers.
-    pub message: Arc<Message>,
-    /// Its text, for discovery.
-    pub text: Arc<str>,
 }
 
 /// What a request leads to, if no rule refuses it.

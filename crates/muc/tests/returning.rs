@@ -225,6 +225,29 @@ fn a_grace_that_ends_is_one_departure() {
 }
 
 #[test]
+fn a_grace_is_counted_from_when_the_connection_went() {
+    let mut stage = with_detached_ann();
+    let (session, since) = (stage.session("ann"), stage.index);
+    // To hear of it again changes nothing.
+    stage.play("ann: DETACHED");
+    assert_eq!(stage.room.detached().map(|detached| detached.since).collect::<Vec<_>>(), [since]);
+    // It came back, and went again: that is another grace.
+    stage.play("ann: REATTACHED\nann: DETACHED");
+    stage.happen(Change::Expire { session, since });
+    assert_eq!(stage.play(""), "");
+    assert!(stage.play("ann: EXPIRED").contains("unavailable"));
+}
+
+#[test]
+fn a_client_that_is_back_before_anybody_missed_it_is_not_news_either() {
+    let mut stage = Stage::opened();
+    stage.play(&(join("bob", "Bob") + &join("ann", "Ann")));
+    stage.play("ann: ELSEWHERE");
+    let seen = stage.play(&join("ann", "Ann"));
+    assert!(seen.lines().all(|line| line.starts_with("ann < ")), "{seen}");
+}
+
+#[test]
 fn a_grace_that_ends_for_one_of_two_sessions_leaves_the_other() {
     let mut stage = with_detached_ann();
     stage.play(&format!("ann: REATTACHED\nann/2: ELSEWHERE\n{}ann/2: DETACHED", join("ann/2", "Ann")));

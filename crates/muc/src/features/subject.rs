@@ -9,7 +9,8 @@ use crate::features::message;
 use crate::occupant::Occupant;
 use crate::refusal::Refusal;
 use crate::role::Role;
-use crate::room::{Open, Outcome, Room, Subject};
+use crate::room::{Open, Outcome, Room};
+use crate::state::Subject;
 
 const VAR: &str = "muc#roomconfig_changesubject";
 
