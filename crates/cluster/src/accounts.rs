@@ -88,6 +88,14 @@ impl Accounts {
         self.credentials.range::<BareJid, _>((start, Bound::Unbounded)).map(|(jid, _)| jid)
     }
 
+    /// What makes these accounts out of none.
+    pub fn changes(&self) -> impl Iterator<Item = AccountChange> {
+        let begin = self.secret.clone().map(AccountChange::Begin);
+        let put =
+            |(jid, credentials): (&BareJid, &Arc<Credentials>)| AccountChange::Put(jid.clone(), Credentials::clone(credentials));
+        begin.into_iter().chain(self.credentials.iter().map(put))
+    }
+
     /// Whether the service has begun.
     pub fn has_begun(&self) -> bool {
         self.secret.is_some()

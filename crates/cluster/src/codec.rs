@@ -4,36 +4,20 @@ use std::fmt;
 
 use conclave_muc::change::{self, Change, Creation, HistoryWish, Item};
 use conclave_muc::config::{AllowPm, PresenceBroadcast, RoomConfig};
-use conclave_muc::{Affiliation, Attachment, Entry, Origin, Role, Seat, Session};
+use conclave_muc::{Affiliation, Attachment, Origin, Role, Seat, Session};
 use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};
 use prost::Message;
+
+use crate::bound_sessions;
+use crate::entry::{ShardChange, ShardEntry};
+use crate::incarnation::Incarnation;
 
 #[allow(missing_docs)]
 mod log {
     include!(concat!(env!("OUT_DIR"), "/conclave.log.v1.rs"));
 }
 
-/// A logged change, of which room, and of which stanza.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Logged {
-    /// The room.
-    pub room: BareJid,
-    /// When it was decided.
-    pub time: Timestamp,
-    /// The stanza behind it.
-    pub origin: Option<Origin>,
-    /// What happens.
-    pub change: Change,
-}
-
-impl Logged {
-    /// The entry that it becomes at its place in the log.
-    pub fn at(self, index: u64) -> Entry {
-        Entry { index, time: self.time, origin: self.origin, change: self.change }
-    }
-}
-
-/// Bytes that are no entry this version knows. Whoever meets them stops rather than skips.
+/// Bytes that this version does not know: an entry, a record of the store, a word of another node. Whoever meets them in the log stops rather than skips.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Undecodable {
     what: String,
@@ -41,46 +25,94 @@ pub struct Undecodable {
 
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an entry of the log cannot be read: {}; was it written by a newer version?", self.what)
+        write!(f, "what was stored or said cannot be read: {}; was it written by a newer version?", self.what)
     }
 }
 
 impl std::error::Error for Undecodable {}
 
+impl Undecodable {
+    /// Something must be there and is not.
+    pub(crate) fn lacks(what: &str) -> Undecodable {
+        Undecodable { what: format!("it lacks {what}") }
+    }
+
+    /// It is not even of the right form.
+    pub(crate) fn garbled(cause: impl fmt::Display) -> Undecodable {
+        Undecodable { what: cause.to_string() }
+    }
+}
+
 fn lacks(what: &str) -> Undecodable {
-    Undecodable { what: format!("it lacks {what}") }
+    Undecodable::lacks(what)
 }
 
 type Decoded<T> = Result<T, Undecodable>;
 
 /// An entry as the log keeps it.
-pub fn encode(logged: &Logged) -> Vec<u8> {
+pub fn encode(entry: &ShardEntry) -> Vec<u8> {
+    use log::entry::Change as To;
+    let (mut room, mut from) = (String::new(), None);
+    let change = match &entry.change {
+        ShardChange::Activate { home, office } => {
+            To::Activate(log::Activate { node: home.node, incarnation: home.number, office: *office })
+        }
+        ShardChange::Room { room: jid, origin, change } => {
+            (room, from) = (jid.to_string(), origin.as_ref());
+            encode_change(change)
+        }
+        ShardChange::Ended(attachment) => To::Ended(attachment.0),
+        ShardChange::Lost(attachment) => To::Lost(attachment.0),
+        ShardChange::Moved { from, to } => To::Moved(log::Moved { from: from.0, to: to.0 }),
+        ShardChange::Session { origin, change } => {
+            from = origin.as_ref();
+            To::Session(bound_sessions::codec::encode_change(change))
+        }
+    };
     log::Entry {
-        time_ms: logged.time.0,
-        room: logged.room.to_string(),
-        origin: logged.origin.as_ref().map(|origin| log::Origin {
-            session: Some(session(&origin.session)),
-            number: origin.number,
-            iq: origin.iq.as_ref().map(ToString::to_string),
-        }),
-        change: Some(encode_change(&logged.change)),
+        time_ms: entry.time.0,
+        epoch: entry.epoch,
+        acknowledged: entry.acknowledged,
+        room,
+        origin: from.map(encode_origin),
+        change: Some(change),
     }
     .encode_to_vec()
 }
 
 /// The entry that the log kept.
-pub fn decode(bytes: &[u8]) -> Decoded<Logged> {
-    let entry = log::Entry::decode(bytes).map_err(|e| Undecodable { what: e.to_string() })?;
-    let origin = entry.origin.map(|origin| {
-        let session = read_session(origin.session)?;
-        Ok(Origin { session, number: origin.number, iq: origin.iq.map(Into::into) })
-    });
-    Ok(Logged {
-        room: BareJid::from_stored(&entry.room),
-        time: Timestamp(entry.time_ms),
-        origin: origin.transpose()?,
-        change: decode_change(entry.change.ok_or_else(|| lacks("its change"))?)?,
-    })
+pub fn decode(bytes: &[u8]) -> Decoded<ShardEntry> {
+    use log::entry::Change as From;
+    let entry = log::Entry::decode(bytes).map_err(Undecodable::garbled)?;
+    let origin = entry.origin.map(decode_origin).transpose()?;
+    let change = match entry.change.ok_or_else(|| lacks("its change"))? {
+        From::Activate(activate) => ShardChange::Activate {
+            home: Incarnation { node: activate.node, number: activate.incarnation },
+            office: activate.office,
+        },
+        From::Ended(attachment) => ShardChange::Ended(Attachment(attachment)),
+        From::Lost(attachment) => ShardChange::Lost(Attachment(attachment)),
+        From::Moved(moved) => ShardChange::Moved { from: Attachment(moved.from), to: Attachment(moved.to) },
+        From::Session(change) => ShardChange::Session { origin, change: bound_sessions::codec::decode_change(&change)? },
+        change => ShardChange::Room { room: BareJid::from_stored(&entry.room), origin, change: decode_change(change)? },
+    };
+    Ok(ShardEntry { time: Timestamp(entry.time_ms), epoch: entry.epoch, acknowledged: entry.acknowledged, change })
+}
+
+fn encode_origin(origin: &Origin) -> log::Origin {
+    log::Origin {
+        session: Some(session(&origin.session)),
+        number: origin.number,
+        iq: origin.iq.as_ref().map(ToString::to_string),
+        attachment: origin.attachment.0,
+        floor: origin.floor,
+    }
+}
+
+fn decode_origin(origin: log::Origin) -> Decoded<Origin> {
+    let session = read_session(origin.session)?;
+    let (attachment, floor) = (Attachment(origin.attachment), origin.floor);
+    Ok(Origin { session, attachment, number: origin.number, floor, iq: origin.iq.map(Into::into) })
 }
 
 fn encode_change(change: &Change) -> log::entry::Change {
@@ -121,6 +153,12 @@ fn encode_change(change: &Change) -> log::entry::Change {
             password: end.password.clone(),
             reason: end.reason.clone(),
         }),
+        Change::Detach { attachment } => To::Detach(attachment.0),
+        Change::Reattach { session: back, attachment } => {
+            To::Reattach(log::Reattach { session: Some(session(back)), attachment: attachment.0 })
+        }
+        Change::Expire { session: gone, since } => To::Expire(log::Expire { session: Some(session(gone)), since: *since }),
+        Change::Lost { attachment } => To::LostSeats(attachment.0),
     }
 }
 
@@ -164,6 +202,15 @@ fn decode_change(change: log::entry::Change) -> Decoded<Change> {
             password: end.password,
             reason: end.reason,
         }),
+        From::Detach(attachment) => Change::Detach { attachment: Attachment(attachment) },
+        From::Reattach(back) => {
+            Change::Reattach { session: read_session(back.session)?, attachment: Attachment(back.attachment) }
+        }
+        From::Expire(gone) => Change::Expire { session: read_session(gone.session)?, since: gone.since },
+        From::LostSeats(attachment) => Change::Lost { attachment: Attachment(attachment) },
+        From::Activate(_) | From::Ended(_) | From::Lost(_) | From::Moved(_) | From::Session(_) => {
+            return Err(lacks("a change of a room"));
+        }
     })
 }
 
@@ -193,6 +240,7 @@ fn read_seat(seat: Option<log::Seat>) -> Decoded<Seat> {
     Ok(Seat {
         session: read_session(seat.session)?,
         attachment: Attachment(seat.attachment),
+        detached: None,
         presence: Fragment::from_stored(&seat.presence),
     })
 }
@@ -203,6 +251,7 @@ fn encode_join(join: &change::Join) -> log::Join {
         nick: join.nick.to_string(),
         role: role(join.role).into(),
         renamed: join.renamed,
+        replaces: join.replaces.as_ref().map(ToString::to_string),
         history_chars: join.history.chars,
         history_stanzas: join.history.stanzas,
         history_since_ms: join.history.since.map(|since| since.0),
@@ -224,6 +273,7 @@ fn decode_join(join: log::Join) -> Decoded<change::Join> {
         nick: Nick::from_stored(&join.nick),
         role: read_role(join.role)?,
         renamed: join.renamed,
+        replaces: join.replaces.as_deref().map(full_jid).transpose()?,
         history: HistoryWish {
             chars: join.history_chars,
             stanzas: join.history_stanzas,
@@ -373,7 +423,7 @@ fn decode_affiliation(affiliation: i32) -> Decoded<Affiliation> {
     }
 }
 
-fn encode_config(config: &RoomConfig) -> log::RoomConfig {
+pub(crate) fn encode_config(config: &RoomConfig) -> log::RoomConfig {
     let allow_pm = match config.allow_pm {
         AllowPm::Anyone => log::AllowPm::Anyone,
         AllowPm::Participants => log::AllowPm::Participants,
@@ -407,7 +457,7 @@ fn encode_config(config: &RoomConfig) -> log::RoomConfig {
     }
 }
 
-fn decode_config(config: log::RoomConfig) -> Decoded<RoomConfig> {
+pub(crate) fn decode_config(config: log::RoomConfig) -> Decoded<RoomConfig> {
     let allow_pm = match log::AllowPm::try_from(config.allow_pm) {
         Ok(log::AllowPm::Anyone) => AllowPm::Anyone,
         Ok(log::AllowPm::Participants) => AllowPm::Participants,

@@ -1,11 +1,20 @@
-//! The edge's part of a delivery: who sits where on this node, and what each of them is sent.
+//! One shard as seen by an edge: what its sessions ask is numbered and repeated until it is answered; what the home says is folded and sent on.
 
 use std::collections::BTreeMap;
 
-use conclave_muc::{Audience, Effect, Seats, Session, View, What};
-use conclave_xmpp::{BareJid, Encoded};
+use conclave_muc::{Audience, Seats, Session, View};
+use conclave_xmpp::{BareJid, Encoded, StanzaError};
 
-use crate::frame::Frame;
+use crate::answer::{Answer, Verdict};
+use crate::delivery::{Delivery, Part, Views};
+use crate::frame::Direct;
+use crate::request::Request;
+
+/// Milliseconds after which a request that is not answered is answered by the edge itself: whether it was carried out is not known then.
+pub const PATIENCE_MS: u64 = 4_500;
+
+/// Frames after which an edge says what it has, so that replicas need not keep it.
+const ACKNOWLEDGE_EVERY: u64 = 64;
 
 /// The sessions of this node, as whoever owns their connections sees them.
 pub trait Sessions {
@@ -17,58 +26,280 @@ pub trait Sessions {
 
     /// Queues a stanza for a session. It never blocks: a session that does not read is its own problem.
     fn send(&self, to: &Self::Handle, stanza: &Encoded);
+
+    /// Queues a stanza that has its `to` already. Whether there was room: nobody may end somebody else's session by sending it more than it can read.
+    fn send_whole(&self, to: &Self::Handle, bytes: &[u8]) -> bool;
+
+    /// Ends a session whose full JID has a new holder.
+    fn replaced(&self, session: &Self::Handle);
 }
 
-/// The seating of all rooms that have somebody on this node.
+/// What the edge wants done, in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// A request for the home that is attended.
+    Ask(Request),
+    /// The home is told that everything up to an index is here.
+    Acknowledge(u64),
+    /// A stanza goes back to its sender: the session does not read as fast as it is sent to.
+    Bounce {
+        /// Whose.
+        session: Session,
+        /// The stanza.
+        bytes: Vec<u8>,
+    },
+    /// What became of a request; nothing if that is not known, and nobody waits any longer.
+    Answered {
+        /// The session's id.
+        session: u64,
+        /// The request's number.
+        number: u64,
+        /// What became of it.
+        verdict: Option<Verdict>,
+    },
+}
+
+/// The frames are not a chain: what is between is to be fetched by attending anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hole {
+    /// What is here.
+    pub have: u64,
+    /// What should be.
+    pub previous: u64,
+}
+
+/// The edge's side of one shard.
 #[derive(Debug)]
 pub struct Edge<H> {
     rooms: BTreeMap<BareJid, Seats<H>>,
+    /// Everything up to here is folded; nothing if nothing ever was.
+    have: Option<u64>,
+    acknowledged: u64,
+    /// Of the home that was attended last.
+    epoch: u64,
+    /// Whether a home is attended.
+    attends: bool,
+    /// Unanswered, in the order in which they came.
+    waiting: BTreeMap<u64, Waiting>,
+    next: u64,
+    /// Places in that order, by session and number.
+    places: BTreeMap<(u64, u64), u64>,
+    /// Passed on by the home to somebody who has yet to answer.
+    relayed: BTreeMap<(u64, u64), Request>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    since: u64,
 }
 
 impl<H> Default for Edge<H> {
     fn default() -> Edge<H> {
-        Edge { rooms: BTreeMap::new() }
+        Edge {
+            rooms: BTreeMap::new(),
+            have: None,
+            acknowledged: 0,
+            epoch: 0,
+            attends: false,
+            waiting: BTreeMap::new(),
+            next: 0,
+            places: BTreeMap::new(),
+            relayed: BTreeMap::new(),
+        }
     }
 }
 
 impl<H: Clone> Edge<H> {
-    /// Folds a frame into the seating and sends what it says, in its order, encoded at most once per view.
-    pub fn deliver(&mut self, frame: &Frame, sessions: &impl Sessions<Handle = H>) {
-        let mut seats = self.rooms.remove(&frame.room).unwrap_or_default();
-        for effect in &frame.effects {
-            match effect {
-                Effect::Seat(change) => seats.fold(change, |session| sessions.find(session)),
-                Effect::Send { to, what } => send(&seats, to, what, sessions),
+    /// The last frame that is folded, to attend behind it.
+    pub fn have(&self) -> Option<u64> {
+        self.have
+    }
+
+    /// Whether a home is attended.
+    pub fn attends(&self) -> bool {
+        self.attends
+    }
+
+    /// How many requests are unanswered.
+    pub fn unanswered(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// A session asks something. It is asked now, or as soon as there is a home. `now` is in milliseconds of this node's own clock.
+    pub fn ask(&mut self, request: Request, now: u64, out: &mut Vec<Output>) {
+        let key = (request.session.id, request.number);
+        let place = self.next;
+        self.next += 1;
+        self.places.insert(key, place);
+        self.waiting.insert(place, Waiting { request, since: now });
+        if self.attends {
+            self.send(place, out);
+        }
+    }
+
+    /// A home, or another replica if `epoch` is nothing, lets this edge attend.
+    pub fn joined(
+        &mut self,
+        epoch: Option<u64>,
+        from: u64,
+        reset: bool,
+        sessions: &impl Sessions<Handle = H>,
+        out: &mut Vec<Output>,
+    ) {
+        if reset {
+            self.rooms.clear();
+            self.have = Some(from);
+        }
+        self.have = self.have.or(Some(from));
+        let Some(epoch) = epoch else { return };
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.forget_relayed(sessions, out);
+        }
+        self.attends = true;
+        let places: Vec<u64> = self.waiting.keys().copied().collect();
+        places.into_iter().for_each(|place| self.send(place, out));
+    }
+
+    /// The home that was attended is out of reach, or none any more.
+    pub fn left(&mut self) {
+        self.attends = false;
+    }
+
+    /// Folds a frame into the seating, sends what it says in its order, and notes what it answers. `previous` is the entry of the frame before it.
+    pub fn deliver(
+        &mut self,
+        previous: u64,
+        delivery: &Delivery,
+        sessions: &impl Sessions<Handle = H>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Hole> {
+        if let Some(index) = delivery.index {
+            let have = self.have.unwrap_or(previous);
+            if index <= have {
+                return Ok(());
+            }
+            if previous > have {
+                return Err(Hole { have, previous });
+            }
+            self.have = Some(index);
+        }
+        for (room, parts) in &delivery.rooms {
+            self.deliver_room(room, parts, sessions);
+        }
+        for direct in &delivery.direct {
+            match direct {
+                Direct::Stanza { session, bytes } => {
+                    if sessions.find(session).is_some_and(|handle| !sessions.send_whole(&handle, bytes)) {
+                        out.push(Output::Bounce { session: session.clone(), bytes: bytes.clone() });
+                    }
+                }
+                Direct::Replaced(session) => {
+                    if let Some(handle) = sessions.find(session) {
+                        sessions.replaced(&handle);
+                    }
+                }
+            }
+        }
+        for answer in &delivery.answers {
+            self.answered(answer, out);
+        }
+        self.acknowledge(out);
+        Ok(())
+    }
+
+    /// Everything up to an index is known to be here, though nothing of it concerns this edge.
+    pub fn nothing_until(&mut self, index: u64, out: &mut Vec<Output>) {
+        if self.have < Some(index) {
+            self.have = Some(index);
+            self.acknowledge(out);
+        }
+    }
+
+    /// Requests that nobody has answered in time are answered here.
+    pub fn tick(&mut self, now: u64, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
+        let late = |waiting: &Waiting| waiting.since + PATIENCE_MS <= now && !waiting.request.ask.is_final();
+        let late: Vec<u64> = self.waiting.iter().filter(|(_, waiting)| late(waiting)).map(|(place, _)| *place).collect();
+        for place in late {
+            let Some(Waiting { request, .. }) = self.waiting.remove(&place) else { continue };
+            self.places.remove(&(request.session.id, request.number));
+            let text = "the room's servers cannot be reached at the moment; whether this was carried out is not known";
+            give_up(&request, &StanzaError::wait(text), sessions, out);
+        }
+    }
+
+    fn send(&mut self, place: u64, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.get(&place) else { return };
+        let mut request = waiting.request.clone();
+        let session = request.session.id;
+        let lowest = self.places.range((session, 0)..=(session, u64::MAX)).next();
+        request.floor = lowest.map_or(request.number, |((_, number), _)| *number);
+        out.push(Output::Ask(request));
+    }
+
+    fn deliver_room(&mut self, room: &BareJid, parts: &[Part], sessions: &impl Sessions<Handle = H>) {
+        let mut seats = self.rooms.remove(room).unwrap_or_default();
+        for part in parts {
+            match part {
+                Part::Seat(change) => seats.fold(change, |session| sessions.find(session)),
+                Part::Send { to, subject, views, .. } => {
+                    if let Audience::Session(session) = to
+                        && seats.get(session).is_none()
+                    {
+                        // Answers go to sessions that sit nowhere, too.
+                        send_to(sessions.find(session).as_ref(), views, View::Plain, sessions);
+                        continue;
+                    }
+                    seats.each(to, subject.as_ref(), |handle, view| send_to(Some(handle), views, view, sessions));
+                }
             }
         }
         if !seats.is_empty() {
-            self.rooms.insert(frame.room.clone(), seats);
+            self.rooms.insert(room.clone(), seats);
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer, out: &mut Vec<Output>) {
+        let Answer { session, number, verdict } = answer.clone();
+        let key = (session, number);
+        let waiting = self.places.remove(&key).and_then(|place| self.waiting.remove(&place));
+        match (waiting, &verdict) {
+            (Some(waiting), Verdict::Relayed) => {
+                self.relayed.insert(key, waiting.request);
+            }
+            (None, _) if self.relayed.remove(&key).is_none() => return,
+            (Some(_) | None, _) => {}
+        }
+        out.push(Output::Answered { session, number, verdict: Some(verdict) });
+    }
+
+    /// Who was asked may have answered a home that is gone.
+    fn forget_relayed(&mut self, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
+        for request in std::mem::take(&mut self.relayed).into_values() {
+            give_up(&request, &StanzaError::wait("the room has moved to another server meanwhile; ask again"), sessions, out);
+        }
+    }
+
+    fn acknowledge(&mut self, out: &mut Vec<Output>) {
+        let have = self.have.unwrap_or(0);
+        if have >= self.acknowledged + ACKNOWLEDGE_EVERY {
+            self.acknowledged = have;
+            out.push(Output::Acknowledge(have));
         }
     }
 }
 
-fn send<H: Clone>(seats: &Seats<H>, to: &Audience, what: &What, sessions: &impl Sessions<Handle = H>) {
-    let mut encodings = Encodings { what, by_view: [const { None }; 3] };
-    if let Audience::Session(session) = to
-        && seats.get(session).is_none()
-    {
-        // Answers go to sessions that sit nowhere, too.
-        if let Some(handle) = sessions.find(session) {
-            sessions.send(&handle, encodings.get(View::Plain));
-        }
-        return;
+fn send_to<H: Clone>(handle: Option<&H>, views: &Views, view: View, sessions: &impl Sessions<Handle = H>) {
+    if let Some((handle, stanza)) = handle.zip(views.get(view)) {
+        sessions.send(handle, stanza);
     }
-    seats.each(to, what.shown_nick(), |handle, view| sessions.send(handle, encodings.get(view)));
 }
 
-struct Encodings<'a> {
-    what: &'a What,
-    by_view: [Option<Encoded>; 3],
-}
-
-impl Encodings<'_> {
-    fn get(&mut self, view: View) -> &Encoded {
-        let view = if self.what.differs_by_view() { view } else { View::Plain };
-        self.by_view[view as usize].get_or_insert_with(|| self.what.encode(view))
+fn give_up<H: Clone>(request: &Request, error: &StanzaError, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
+    let reply = request.ask.stanza().and_then(|stanza| stanza.error_reply(error));
+    if let Some((handle, reply)) = sessions.find(&request.session).zip(reply) {
+        sessions.send(&handle, &reply);
     }
+    out.push(Output::Answered { session: request.session.id, number: request.number, verdict: None });
 }

@@ -1,66 +1,60 @@
-//! The rooms of one shard at home: requests in, proposals and frames out.
-//!
-//! Rules judge a room with everything in flight folded in; what can be seen comes only from entries that are committed; and answers that
-//! change nothing wait for what was proposed before them. So each room has one order.
+//! One shard as every replica has it: the fold of its log. Nothing is decided here.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use conclave_muc::{Asked, Change, Context, Effect, Listing, Origin, Outcome, Request, Room, SeatChange, Session};
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza, StanzaError, Timestamp};
+use conclave_muc::{Attachment, Change, Effect, Entry, Listing, Room, SeatChange, Seats, Session};
+use conclave_xmpp::{BareJid, FullJid, Timestamp};
 
-use crate::codec::{self, Logged, Undecodable};
-use crate::frame::Frame;
-use crate::questions::Questions;
-use crate::room_pace::RoomPace;
+use crate::answer::RoomLine;
+use crate::bound_sessions::{BoundSessions, SessionChange};
+use crate::entry::{ShardChange, ShardEntry};
+use crate::frame::{Direct, Frame};
+use crate::incarnation::Incarnation;
+use crate::repeats::Repeats;
+use crate::ring::Ring;
+use crate::stored::Dirty;
 
-/// What the shard wants done, in this order.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Output {
-    /// An entry for the log; it comes back by [`Shard::committed`].
-    Propose(Vec<u8>),
-    /// A frame for the edges.
-    Deliver(Frame),
-}
-
-/// One shard.
+/// The rooms and the bound sessions of one shard, as committed.
 #[derive(Debug, Default)]
 pub struct Shard {
-    /// As committed.
-    rooms: BTreeMap<BareJid, Room>,
-    /// As they will be when all that is in flight is committed; only rooms with something in flight.
-    ahead: BTreeMap<BareJid, Ahead>,
-    /// In which rooms a session sits, or will.
-    seated: BTreeMap<FullJid, BTreeSet<BareJid>>,
-    proposed: u64,
-    committed: u64,
-    /// Frames that wait until so many proposals are committed.
-    waiting: VecDeque<(u64, Frame)>,
-    pace: RoomPace,
-    questions: Questions,
+    pub(crate) rooms: BTreeMap<BareJid, Room>,
+    pub(crate) seating: BTreeMap<BareJid, Seats<Attachment>>,
+    /// In which rooms a session sits.
+    pub(crate) seated: BTreeMap<FullJid, BTreeSet<BareJid>>,
+    pub(crate) sessions: BoundSessions,
+    pub(crate) repeats: Repeats,
+    /// The index of the newest `Activate`; 0 before the first.
+    pub(crate) epoch: u64,
     /// Of the newest entry: the time of a shard never goes back, whatever a clock does.
-    time: Timestamp,
+    pub(crate) time: Timestamp,
+    pub(crate) applied: u64,
+    pub(crate) ring: Ring,
+    pub(crate) dirty: Dirty,
 }
 
+/// What an entry did.
 #[derive(Debug)]
-struct Ahead {
-    room: Room,
-    in_flight: usize,
+pub struct Folded {
+    /// Its frame, if it concerns anybody.
+    pub frame: Option<Arc<Frame>>,
+    /// Who left which room.
+    pub left: Vec<(BareJid, FullJid)>,
+    /// The rooms that it touched.
+    pub rooms: Vec<BareJid>,
+    /// Whether it was decided in another epoch, and so did nothing.
+    pub void: bool,
 }
 
 impl Shard {
-    /// How many entries are proposed and not committed.
-    pub fn in_flight(&self) -> u64 {
-        self.proposed - self.committed
+    /// Index of the newest entry that is folded in.
+    pub fn applied(&self) -> u64 {
+        self.applied
     }
 
-    /// How many entries were proposed so far.
-    pub fn proposed(&self) -> u64 {
-        self.proposed
-    }
-
-    /// How many of them are committed.
-    pub fn committed_count(&self) -> u64 {
-        self.committed
+    /// The epoch in force.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// How many rooms there are.
@@ -68,164 +62,196 @@ impl Shard {
         self.rooms.len()
     }
 
+    /// Nicks that are taken, over all rooms.
+    pub fn occupant_count(&self) -> usize {
+        self.rooms.values().map(Room::occupant_count).sum()
+    }
+
     /// The public rooms, by address (XEP-0045 §6.3).
     pub fn listings(&self) -> Vec<Listing> {
         self.rooms.values().filter_map(Room::listing).collect()
     }
 
-    /// A session asks something of a room.
-    pub fn request(&mut self, room: &BareJid, request: &Request, context: &Context, out: &mut Vec<Output>) {
-        let absent;
-        let judged = match (self.ahead.get(room), self.rooms.get(room)) {
-            (Some(ahead), _) => &ahead.room,
-            (None, Some(committed)) => committed,
-            (None, None) => {
-                absent = Room::absent(room.clone());
-                &absent
-            }
-        };
-        let pace_now = context.now;
-        let context = &Context { now: context.now.max(self.time), ..context.clone() };
-        match judged.decide(request, context) {
-            Ok(Outcome::Log(change)) => {
-                match self.check_pace(room, &change, context.service.room_messages_per_second, pace_now) {
-                    Ok(()) => self.propose(room, request, change, context, out),
-                    Err(error) => self.refuse(room, request, &error, out),
+    /// One room, or all, as those who run the service see them.
+    pub fn room_lines(&self, one: Option<&BareJid>) -> Vec<RoomLine> {
+        match one {
+            Some(jid) => self.rooms.get(jid).map(room_line).into_iter().collect(),
+            None => self.rooms.values().map(room_line).collect(),
+        }
+    }
+
+    /// An entry of Raft's own.
+    pub fn pass(&mut self, index: u64) {
+        self.applied = index;
+    }
+
+    /// Folds the next entry.
+    pub fn fold(&mut self, index: u64, entry: &ShardEntry) -> Folded {
+        self.applied = index;
+        let void = !matches!(entry.change, ShardChange::Activate { .. }) && entry.epoch != self.epoch;
+        let mut folded = Folded { frame: None, left: Vec::new(), rooms: Vec::new(), void };
+        if void {
+            return folded;
+        }
+        self.time = self.time.max(entry.time);
+        let mut frame = Frame::of_entry(index, self.time);
+        match &entry.change {
+            ShardChange::Activate { .. } => self.epoch = index,
+            ShardChange::Room { room, origin, change } => {
+                let entry = Entry { index, time: self.time, origin: origin.clone(), change: change.clone() };
+                self.fold_room(room, &entry, &mut frame, &mut folded);
+                if let Some(origin) = origin {
+                    self.repeats.note(origin, index);
+                    self.dirty.repeats.insert(origin.session.id);
+                    frame.answer_origin(origin);
                 }
             }
-            Ok(Outcome::Send(effects)) => self.answer(room, effects, out),
-            Ok(Outcome::Ask(iq)) => {
-                let asked = Effect::answer(&iq.asked, iq.stanza.clone());
-                let given_up = self.questions.ask(room, *iq);
-                self.answer(room, std::iter::once(asked).chain(given_up).collect(), out);
+            ShardChange::Ended(attachment) => {
+                let change = Change::Detach { attachment: *attachment };
+                self.fold_all(*attachment, index, &mut frame, &mut folded, |_| vec![change.clone()]);
+                self.fold_session(&SessionChange::Ended { attachment: *attachment }, &mut frame);
             }
-            Ok(Outcome::Answered { asked, id, effects }) => {
-                self.questions.answered(room, &asked, &id);
-                self.answer(room, effects, out);
+            ShardChange::Lost(attachment) => {
+                let change = Change::Lost { attachment: *attachment };
+                self.fold_all(*attachment, index, &mut frame, &mut folded, |_| vec![change.clone()]);
             }
-            Ok(Outcome::Nothing) => {}
-            Err(refusal) => self.refuse(room, request, &refusal.to_error(room), out),
+            ShardChange::Moved { from, to } => {
+                let moved = |session: Session| Change::Reattach { session, attachment: *to };
+                self.fold_all(*from, index, &mut frame, &mut folded, |sessions| sessions.into_iter().map(moved).collect());
+                for session in self.sessions.of_attachment(*from) {
+                    self.fold_session(&SessionChange::Moved { session, attachment: *to }, &mut frame);
+                }
+            }
+            ShardChange::Session { origin, change } => {
+                self.fold_session(change, &mut frame);
+                if let Some(origin) = origin {
+                    self.repeats.note(origin, index);
+                    self.dirty.repeats.insert(origin.session.id);
+                    frame.answer_origin(origin);
+                }
+            }
+        }
+        self.ring.trim(entry.acknowledged);
+        if !frame.edges.is_empty() {
+            let frame = Arc::new(frame);
+            self.ring.push(frame.clone());
+            folded.frame = Some(frame);
+        }
+        folded
+    }
+
+    /// Every attachment by which anybody sits or is bound here, but for seats that are detached already.
+    pub fn attachments(&self) -> BTreeSet<Attachment> {
+        let seats = self.rooms.values().flat_map(Room::seats).filter(|(_, seat)| seat.detached.is_none());
+        let sessions = self.sessions.attachments().into_iter();
+        seats.map(|(_, seat)| seat.attachment).chain(sessions).collect()
+    }
+
+    /// Whether anybody sits here by way of a node.
+    pub fn has_seats_of(&self, node: u32) -> bool {
+        let of_node = |attachment: Attachment| Incarnation::of(attachment).node == node;
+        self.rooms.values().any(|room| room.seats().any(|(_, seat)| of_node(seat.attachment)))
+    }
+
+    fn fold_room(&mut self, jid: &BareJid, entry: &Entry, frame: &mut Frame, folded: &mut Folded) {
+        let mut room = self.rooms.remove(jid).unwrap_or_else(|| Room::absent(jid.clone()));
+        self.dirty.room(jid, &room);
+        let effects = room.apply(entry);
+        self.note_seats(jid, &effects, folded);
+        let asker = entry.origin.as_ref().map(|origin| (&origin.session, origin.attachment));
+        let mut seats = self.seating.remove(jid).unwrap_or_default();
+        frame.add(jid.clone(), effects, &mut seats, asker);
+        if !seats.is_empty() {
+            self.seating.insert(jid.clone(), seats);
+        }
+        if !room.is_absent() {
+            self.rooms.insert(jid.clone(), room);
+        }
+        folded.rooms.push(jid.clone());
+    }
+
+    /// The same thing happens in every room in which somebody sits by way of an attachment.
+    fn fold_all(
+        &mut self,
+        attachment: Attachment,
+        index: u64,
+        frame: &mut Frame,
+        folded: &mut Folded,
+        changes: impl Fn(Vec<Session>) -> Vec<Change>,
+    ) {
+        for jid in self.rooms_of(attachment) {
+            let Some(room) = self.rooms.get(&jid) else { continue };
+            let seats = room.seats().filter(|(_, seat)| seat.attachment == attachment);
+            for change in changes(seats.map(|(_, seat)| seat.session.clone()).collect()) {
+                let entry = Entry { index, time: self.time, origin: None, change };
+                self.fold_room(&jid, &entry, frame, folded);
+            }
         }
     }
 
-    /// A session ended, or leaves all rooms at once: it leaves every room of this shard in which it sits.
-    pub fn leave_all(&mut self, request: &Request, context: &Context, out: &mut Vec<Output>) {
-        let rooms = self.seated.get(&request.session.jid).cloned().unwrap_or_default();
-        for room in rooms {
-            self.request(&room, request, context, out);
+    /// The rooms in which somebody sits by way of an attachment.
+    pub(crate) fn rooms_of(&self, attachment: Attachment) -> Vec<BareJid> {
+        let sits = |room: &&Room| room.seats().any(|(_, seat)| seat.attachment == attachment);
+        self.rooms.values().filter(sits).map(|room| room.jid().clone()).collect()
+    }
+
+    fn fold_session(&mut self, change: &SessionChange, frame: &mut Frame) {
+        for replaced in self.sessions.apply(change) {
+            frame.concern(replaced.attachment);
+            frame.direct.push(Direct::Replaced(replaced.session));
         }
     }
 
-    /// An entry is committed: the room follows, and so does what was waiting for it.
-    pub fn committed(&mut self, index: u64, bytes: &[u8], out: &mut Vec<Output>) -> Result<(), Undecodable> {
-        let logged = codec::decode(bytes)?;
-        let jid = logged.room.clone();
-        self.time = self.time.max(logged.time);
-        let room = self.rooms.entry(jid.clone()).or_insert_with(|| Room::absent(jid.clone()));
-        let mut effects = room.apply(&logged.at(index));
-        if room.is_absent() {
-            self.rooms.remove(&jid);
-        }
-        let unanswered = self.unanswered(&jid, &effects);
-        effects.extend(unanswered);
-        self.committed += 1;
-        self.land(&jid);
-        out.push(Output::Deliver(Frame { room: jid, index: Some(index), effects }));
-        self.release(out);
-        Ok(())
-    }
-
-    fn propose(&mut self, jid: &BareJid, request: &Request, change: Change, context: &Context, out: &mut Vec<Output>) {
-        let iq = match &request.what {
-            Asked::Stanza(Stanza::Iq(iq)) => iq.head.id.clone(),
-            Asked::Stanza(_) | Asked::Gone { .. } => None,
-        };
-        let origin = Origin { session: request.session.clone(), number: request.number, iq };
-        let logged = Logged { room: jid.clone(), time: context.now, origin: Some(origin), change };
-        out.push(Output::Propose(codec::encode(&logged)));
-        self.proposed += 1;
-        self.time = logged.time;
-        let committed = self.rooms.get(jid);
-        let ahead = self
-            .ahead
-            .entry(jid.clone())
-            .or_insert_with(|| Ahead { room: committed.cloned().unwrap_or_else(|| Room::absent(jid.clone())), in_flight: 0 });
-        ahead.in_flight += 1;
-        // Which index it will get is not known yet; nothing that is decided from this copy depends on it.
-        let effects = ahead.room.apply(&logged.at(0));
-        self.note_seats(jid, &effects);
-    }
-
-    /// Whoever leaves answers no more.
-    fn unanswered(&mut self, room: &BareJid, effects: &[Effect]) -> Vec<Effect> {
-        let left = effects.iter().filter_map(|effect| match effect {
-            Effect::Seat(SeatChange::Left(session)) => Some(session),
-            Effect::Seat(_) | Effect::Send { .. } => None,
-        });
-        left.flat_map(|session| self.questions.left(room, session)).collect()
-    }
-
-    fn note_seats(&mut self, room: &BareJid, effects: &[Effect]) {
+    fn note_seats(&mut self, room: &BareJid, effects: &[Effect], folded: &mut Folded) {
         for effect in effects {
             match effect {
                 Effect::Seat(SeatChange::Taken { session, .. }) => {
                     self.seated.entry(session.jid.clone()).or_default().insert(room.clone());
                 }
                 Effect::Seat(SeatChange::Left(session)) => {
-                    if let Some(rooms) = self.seated.get_mut(session) {
-                        rooms.remove(room);
-                        if rooms.is_empty() {
-                            self.seated.remove(session);
-                        }
-                    }
+                    self.unseat(room, session);
+                    folded.left.push((room.clone(), session.clone()));
                 }
                 Effect::Seat(_) | Effect::Send { .. } => {}
             }
         }
     }
 
-    /// One proposal fewer is in flight for a room; with none left, the committed room is the one to judge by.
-    fn land(&mut self, room: &BareJid) {
-        if let Some(ahead) = self.ahead.get_mut(room) {
-            ahead.in_flight -= 1;
-            if ahead.in_flight == 0 {
-                self.ahead.remove(room);
+    fn unseat(&mut self, room: &BareJid, session: &FullJid) {
+        if let Some(rooms) = self.seated.get_mut(session) {
+            rooms.remove(room);
+            if rooms.is_empty() {
+                self.seated.remove(session);
             }
         }
     }
 
-    /// Talk is charged; what keeps a room in order is not.
-    fn check_pace(&mut self, room: &BareJid, change: &Change, per_second: u32, now: Timestamp) -> Result<(), StanzaError> {
-        match change {
-            Change::Message(_) | Change::Private(_) | Change::Subject { .. } => self.pace.count(room, per_second, now),
-            _ => Ok(()),
-        }
-    }
-
-    fn refuse(&mut self, room: &BareJid, request: &Request, error: &StanzaError, out: &mut Vec<Output>) {
-        let Asked::Stanza(stanza) = &request.what else { return };
-        if let Some(reply) = stanza.error_reply(error) {
-            self.answer(room, vec![Effect::answer(&request.session, reply)], out);
-        }
-    }
-
-    fn answer(&mut self, room: &BareJid, effects: Vec<Effect>, out: &mut Vec<Output>) {
-        let frame = Frame { room: room.clone(), index: None, effects };
-        self.waiting.push_back((self.proposed, frame));
-        self.release(out);
-    }
-
-    fn release(&mut self, out: &mut Vec<Output>) {
-        while self.waiting.front().is_some_and(|(after, _)| *after <= self.committed) {
-            if let Some((_, frame)) = self.waiting.pop_front() {
-                out.push(Output::Deliver(frame));
+    /// Derives what is not stored: who sits where.
+    pub(crate) fn seat_all(&mut self) {
+        for (jid, room) in &self.rooms {
+            let mut seats = Seats::default();
+            for change in room.seating() {
+                if let SeatChange::Taken { session, attachment, .. } = &change {
+                    self.seated.entry(session.jid.clone()).or_default().insert(jid.clone());
+                    seats.fold(&change, |_| Some(*attachment));
+                } else {
+                    seats.fold(&change, |_| None);
+                }
+            }
+            if !seats.is_empty() {
+                self.seating.insert(jid.clone(), seats);
             }
         }
     }
 }
 
-/// The request by which a session leaves all rooms.
-pub fn departure(session: Session, number: u64, presence: Vec<Element>) -> Request {
-    let attachment = conclave_muc::Attachment::default();
-    Request { session, attachment, number, floor: number, what: Asked::Gone { presence } }
+fn room_line(room: &Room) -> RoomLine {
+    let line = room.summary();
+    RoomLine {
+        jid: room.jid().to_string(),
+        occupants: room.occupant_count() as u64,
+        detached: room.detached().count() as u64,
+        persistent: line.persistent,
+        traits: line.traits,
+    }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
-use conclave_cluster::codec::{Logged, decode, encode};
+use conclave_cluster::Incarnation;
+use conclave_cluster::codec::{decode, encode};
+use conclave_cluster::entry::{ShardChange, ShardEntry};
 use conclave_muc::change::*;
 use conclave_muc::config::{AllowPm, PresenceBroadcast};
 use conclave_muc::{Affiliation, Attachment, Change, Origin, Role, RoomConfig, Seat, Session};
@@ -25,7 +27,7 @@ fn fragment(text: &str) -> Fragment {
 }
 
 fn seat() -> Seat {
-    Seat { session: session(), attachment: Attachment(9), presence: fragment("a<b") }
+    Seat { session: session(), attachment: Attachment(9), detached: None, presence: fragment("a<b") }
 }
 
 fn said(historic: bool) -> Said {
@@ -64,6 +66,7 @@ fn changes() -> Vec<Change> {
         nick: nick("Ann"),
         role: Role::Visitor,
         renamed: true,
+        replaces: FullJid::parse("ann@h/desk").ok(),
         history: HistoryWish { chars: Some(1), stanzas: Some(0), since: Some(Timestamp(3)) },
         creation: Some(Box::new(creation)),
     };
@@ -122,17 +125,44 @@ fn changes() -> Vec<Change> {
         allow(AllowPm::Nobody),
         Change::Destroy(end),
         Change::Destroy(Destruction::default()),
+        Change::Detach { attachment: Attachment(u64::MAX) },
+        Change::Reattach { session: session(), attachment: Attachment(3) },
+        Change::Expire { session: session(), since: 77 },
+        Change::Lost { attachment: Attachment(4) },
     ]
+}
+
+fn entry(change: ShardChange) -> ShardEntry {
+    ShardEntry { time: Timestamp(1_700_000_000_123), epoch: 5, acknowledged: 6, change }
 }
 
 #[test]
 fn entries_survive_their_encoding() {
-    let origin = |iq: Option<&str>| Origin { session: session(), number: 12, iq: iq.map(Into::into) };
+    let origin = |iq: Option<&str>| Origin {
+        session: session(),
+        attachment: Attachment(1 << 32 | 2),
+        number: 12,
+        floor: 11,
+        iq: iq.map(Into::into),
+    };
     for change in changes() {
         for origin in [None, Some(origin(None)), Some(origin(Some("id")))] {
-            let logged = Logged { room: bare("r@c"), time: Timestamp(1_700_000_000_123), origin, change: change.clone() };
-            assert_eq!(decode(&encode(&logged)).as_ref(), Ok(&logged));
+            let entry = entry(ShardChange::Room { room: bare("r@c"), origin, change: change.clone() });
+            assert_eq!(decode(&encode(&entry)).as_ref(), Ok(&entry));
         }
+    }
+}
+
+#[test]
+fn entries_of_the_shard_itself_do_as_well() {
+    for change in [
+        ShardChange::Activate { home: Incarnation { node: 3, number: 4 }, office: 5 },
+        ShardChange::Ended(Attachment(6)),
+        ShardChange::Lost(Attachment(7)),
+        ShardChange::Moved { from: Attachment(8), to: Attachment(9) },
+    ] {
+        let entry = entry(change);
+        assert_eq!(decode(&encode(&entry)).as_ref(), Ok(&entry));
     }
 }
 
@@ -140,7 +170,7 @@ fn entries_survive_their_encoding() {
 fn what_is_no_entry_is_refused_and_never_guessed() {
     for bytes in [&b""[..], b"\xff", b"\x12\x03r@c", b"\x12\x03r@c\x52\x00"] {
         let error = decode(bytes).unwrap_err().to_string();
-        assert!(error.starts_with("an entry of the log cannot be read: "), "{error}");
+        assert!(error.starts_with("what was stored or said cannot be read: "), "{error}");
     }
 }
 

@@ -6,17 +6,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use conclave_cluster::codec::decode;
-use conclave_cluster::shard::departure;
-use conclave_cluster::{Frame, Output, Shard};
-use conclave_muc::{Asked, Attachment, Context, Effect, Request, Service, Session, View};
+use conclave_cluster::home::{HomeSettings, Output};
+use conclave_cluster::request::{Ask, Request};
+use conclave_cluster::{Frame, Incarnation, Replica};
+use conclave_muc::{Context, Effect, Service, Session, View};
 use conclave_xmpp::{BareJid, Element, FullJid, Stanza, Timestamp, ns};
 
+const HERE: Incarnation = Incarnation { node: 1, number: 1 };
+
+/// One replica that is at home.
 struct Bench {
-    shard: Shard,
+    replica: Replica,
     room: BareJid,
     context: Context,
     log: VecDeque<Vec<u8>>,
     index: u64,
+    number: u64,
 }
 
 impl Bench {
@@ -32,15 +37,37 @@ impl Bench {
             secret: [0; 32],
         };
         let context = Context { now: Timestamp(1_000_000), service: Arc::new(service), rooms_full: false };
-        Bench { shard: Shard::default(), room: BareJid::parse("r@c").unwrap(), context, log: VecDeque::new(), index: 0 }
+        let replica = Replica::new(HomeSettings { grace_ms: 1000, sessions_per_account_max: 10 });
+        let room = BareJid::parse("r@c").unwrap();
+        let mut bench = Bench { replica, room, context, log: VecDeque::new(), index: 0, number: 0 };
+        let mut out = Vec::new();
+        bench.replica.living([HERE].into(), &mut out);
+        bench.replica.begin(HERE, Timestamp(1_000_000), &mut out);
+        bench.sort(out);
+        bench.commit();
+        bench
     }
 
     /// Asks, keeps what is proposed, and returns what is delivered at once.
     fn ask(&mut self, who: &str, stanza: Element) -> Vec<String> {
-        let what = Asked::Stanza(Stanza::from_element(stanza).unwrap());
-        let request = Request { session: session(who), attachment: Attachment(0), number: 1, floor: 1, what };
+        let ask = Ask::Room(self.room.clone(), Stanza::from_element(stanza).unwrap());
+        self.put(who, ask)
+    }
+
+    /// Leaves all rooms.
+    fn leave(&mut self, who: &str) -> Vec<String> {
+        self.put(who, Ask::Gone(Vec::new()))
+    }
+
+    fn put(&mut self, who: &str, ask: Ask) -> Vec<String> {
+        self.number += 1;
+        let request = Request { session: session(who), number: self.number, floor: self.number, ask };
+        self.repeat(&request)
+    }
+
+    fn repeat(&mut self, request: &Request) -> Vec<String> {
         let mut out = Vec::new();
-        self.shard.request(&self.room, &request, &self.context, &mut out);
+        self.replica.request(HERE, request, &self.context, &mut out);
         self.sort(out)
     }
 
@@ -49,20 +76,64 @@ impl Bench {
         let entry = self.log.pop_front().expect("something is proposed");
         self.index += 1;
         let mut out = Vec::new();
-        self.shard.committed(self.index, &entry, &mut out).unwrap();
+        self.replica.committed(self.index, &entry, 0, &mut out).unwrap();
         self.sort(out)
     }
 
+    /// Every barrier is passed at once.
     fn sort(&mut self, out: Vec<Output>) -> Vec<String> {
         let mut delivered = Vec::new();
         for output in out {
             match output {
                 Output::Propose(entry) => self.log.push_back(entry),
-                Output::Deliver(frame) => delivered.extend(sent(&frame)),
+                Output::Frame(frame) => delivered.extend(sent(&frame)),
+                Output::Barrier => {
+                    let mut out = Vec::new();
+                    self.replica.barrier_ended(true, &mut out);
+                    delivered.extend(self.sort(out));
+                }
             }
         }
         delivered
     }
+}
+
+#[test]
+fn a_repeat_of_what_is_logged_or_in_flight_is_not_logged_again() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.commit();
+    let message = Stanza::from_element(say("once")).unwrap();
+    let ask = Ask::Room(bench.room.clone(), message);
+    let request = Request { session: session("ann"), number: 50, floor: 50, ask };
+    bench.repeat(&request);
+    bench.repeat(&request);
+    assert_eq!(bench.log.len(), 1);
+    assert_eq!(bench.commit().len(), 1);
+    bench.repeat(&request);
+    assert!(bench.log.is_empty());
+    // Another home knows it, too.
+    let (records, mut out) = (bench.replica.freeze().collect::<Vec<_>>(), Vec::new());
+    bench.replica.restore(Some(bench.index), &records).unwrap();
+    bench.replica.begin(HERE, Timestamp(0), &mut out);
+    bench.sort(out);
+    bench.commit();
+    bench.repeat(&request);
+    assert!(bench.log.is_empty());
+}
+
+#[test]
+fn an_entry_of_another_epoch_is_void() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    let late = bench.log.pop_front().unwrap();
+    let mut out = Vec::new();
+    bench.replica.begin(HERE, Timestamp(0), &mut out);
+    bench.sort(out);
+    bench.commit();
+    bench.log.push_back(late);
+    assert!(bench.commit().is_empty());
+    assert_eq!(bench.replica.shard().room_count(), 0);
 }
 
 #[test]
@@ -77,9 +148,7 @@ fn a_question_is_answered_even_if_the_one_who_was_asked_leaves() {
     let query = Element::new("query", ns::VERSION);
     let version = Element::new("iq", ns::CLIENT).with("to", "r@c/Bob").with("type", "get").with("id", "v").with_child(query);
     assert_eq!(bench.ask("ann", version).len(), 1);
-    let mut out = Vec::new();
-    bench.shard.leave_all(&departure(session("bob"), 2, Vec::new()), &bench.context.clone(), &mut out);
-    bench.sort(out);
+    bench.leave("bob");
     let left = bench.commit();
     assert!(left.last().unwrap().contains(" id='v' type='error'"), "{left:?}");
 }
@@ -101,7 +170,8 @@ fn the_time_of_a_shard_never_goes_back() {
 }
 
 fn session(who: &str) -> Session {
-    Session { jid: FullJid::parse(&format!("{who}@h/1")).unwrap(), id: 1 }
+    let id = who.bytes().map(u64::from).sum();
+    Session { jid: FullJid::parse(&format!("{who}@h/1")).unwrap(), id }
 }
 
 /// The kinds of the stanzas of a frame.
@@ -110,7 +180,7 @@ fn sent(frame: &Frame) -> Vec<String> {
         Effect::Send { what, .. } => Some(format!("{:?}", what.encode(View::Plain))),
         Effect::Seat(_) => None,
     };
-    frame.effects.iter().filter_map(stanza).collect()
+    frame.sections.iter().flat_map(|section| &section.effects).filter_map(|routed| stanza(&routed.effect)).collect()
 }
 
 fn join(nick: &str) -> Element {
@@ -154,9 +224,9 @@ fn rules_judge_the_room_with_everything_in_flight_folded_in() {
     let mut bench = Bench::new();
     bench.ask("ann", join("Ann"));
     bench.ask("ann", say("already in"));
-    assert_eq!(bench.shard.in_flight(), 2, "the message is judged as by an occupant");
+    assert_eq!(bench.replica.in_flight(), 2, "the message is judged as by an occupant");
     bench.ask("bob", join("Bob"));
-    assert_eq!(bench.shard.in_flight(), 2, "of two that create, one does");
+    assert_eq!(bench.replica.in_flight(), 2, "of two that create, one does");
     assert!(bench.commit().iter().any(|sent| sent.contains("code='201'")));
     assert!(bench.commit()[0].contains("already in"));
 }
@@ -165,16 +235,12 @@ fn rules_judge_the_room_with_everything_in_flight_folded_in() {
 fn a_session_leaves_every_room_in_which_it_sits_or_will() {
     let mut bench = Bench::new();
     bench.ask("ann", join("Ann"));
-    let mut out = Vec::new();
-    let context = bench.context.clone();
-    bench.shard.leave_all(&departure(session("ann"), 2, Vec::new()), &context, &mut out);
-    assert!(bench.sort(out).is_empty());
+    assert!(bench.leave("ann").is_empty());
     bench.commit();
     assert!(bench.commit()[0].contains("type='unavailable'"));
-    assert_eq!(bench.shard.room_count(), 0);
-    let mut out = Vec::new();
-    bench.shard.leave_all(&departure(session("ann"), 3, Vec::new()), &context, &mut out);
-    assert_eq!(out, Vec::new());
+    assert_eq!(bench.replica.shard().room_count(), 0);
+    bench.leave("ann");
+    assert!(bench.log.is_empty());
 }
 
 #[test]
@@ -191,5 +257,5 @@ fn a_room_that_is_flooded_says_wait() {
 #[test]
 fn an_entry_that_cannot_be_read_is_never_skipped() {
     let mut bench = Bench::new();
-    assert!(bench.shard.committed(1, b"\xff", &mut Vec::new()).is_err());
+    assert!(bench.replica.committed(2, b"\xff", 0, &mut Vec::new()).is_err());
 }

@@ -15,6 +15,7 @@ pub mod parser;
 pub mod sasl;
 pub mod stanza;
 pub mod stanza_error;
+pub mod stanza_text;
 pub mod stream;
 pub mod stream_error;
 pub mod timestamp;

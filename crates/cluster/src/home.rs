@@ -1,0 +1,569 @@
+//! A shard at home: requests in, proposals and frames out.
+//!
+//! Rules judge the shard with everything in flight folded in; what can be seen comes only from entries that are committed; and answers that
+//! change nothing wait for what was proposed before them, and for a proof that this is still the home. So each room has one order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use conclave_muc::{Asked, Attachment, Change, Context, Effect, Origin, Outcome, Room, Session};
+use conclave_xmpp::{BareJid, Condition, Element, Jid, Stanza, StanzaError, Timestamp};
+
+use crate::ahead::Ahead;
+use crate::answer::{Answer, Verdict};
+use crate::barrier::{Barrier, Soft};
+use crate::bound_sessions::{self, BoundSessions, SessionRefusal, SessionRequest};
+use crate::codec;
+use crate::entry::{ShardChange, ShardEntry};
+use crate::frame::{Direct, Frame};
+use crate::grace::{self, Grace};
+use crate::incarnation::Incarnation;
+use crate::questions::{Questions, Settled};
+use crate::request::{Ask, Request};
+use crate::room_pace::RoomPace;
+use crate::shard::{Folded, Shard};
+
+/// Bytes of an entry, at most; the log takes 512 KiB.
+pub const ENTRY_BYTES_MAX: usize = 500 * 1024;
+
+/// Entries that are proposed and not committed, at most; a home takes no more requests meanwhile.
+pub const IN_FLIGHT_MAX: usize = 1024;
+
+/// Bytes of them, at most.
+pub const IN_FLIGHT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What the home wants done, in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// An entry for the log; it comes back committed, or the office is lost.
+    Propose(Vec<u8>),
+    /// To know whether this is still the home.
+    Barrier,
+    /// A frame for the edges that it concerns.
+    Frame(Arc<Frame>),
+}
+
+/// What a home is told when it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct HomeSettings {
+    /// Milliseconds for which a detached session keeps its seat.
+    pub grace_ms: u64,
+    /// Sessions that an account may have.
+    pub sessions_per_account_max: usize,
+}
+
+/// One time in office.
+#[derive(Debug)]
+pub struct Home {
+    me: Incarnation,
+    office: u64,
+    settings: HomeSettings,
+    /// The index of our `Activate`, once it is committed; we serve from there on.
+    epoch: Option<u64>,
+    ahead: Ahead,
+    barrier: Barrier,
+    pace: RoomPace,
+    questions: Questions,
+    grace: Grace,
+    time: Timestamp,
+    /// Incarnations that live, by meta.
+    living: BTreeSet<Incarnation>,
+    /// Attachments whose end was proposed.
+    ending: BTreeSet<Attachment>,
+    /// What each node has acknowledged.
+    acknowledged: BTreeMap<u32, u64>,
+}
+
+impl Home {
+    /// Begins, by proposing that it does. `office` differs from that of every other time of this incarnation.
+    pub fn begin(
+        me: Incarnation,
+        office: u64,
+        settings: HomeSettings,
+        shard: &Shard,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Home {
+        let mut home = Home {
+            me,
+            office,
+            settings,
+            epoch: None,
+            ahead: Ahead::default(),
+            barrier: Barrier::default(),
+            pace: RoomPace::default(),
+            questions: Questions::default(),
+            grace: Grace::default(),
+            time: shard.time.max(now),
+            living: BTreeSet::new(),
+            ending: BTreeSet::new(),
+            acknowledged: BTreeMap::new(),
+        };
+        home.propose(ShardChange::Activate { home: me, office }, None, out);
+        home
+    }
+
+    /// The epoch, once it serves.
+    pub fn epoch(&self) -> Option<u64> {
+        self.epoch
+    }
+
+    /// Entries that are proposed and not committed.
+    pub fn in_flight(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Whether there is room for another request.
+    pub fn has_room(&self) -> bool {
+        self.ahead.len() < IN_FLIGHT_MAX && self.ahead.bytes() < IN_FLIGHT_BYTES_MAX && self.barrier.len() < IN_FLIGHT_MAX
+    }
+
+    /// A session asks something, by way of an edge. One that has ended, by what is known here, is not heard.
+    pub fn request(&mut self, shard: &Shard, from: Incarnation, request: &Request, context: &Context, out: &mut Vec<Output>) {
+        if self.epoch.is_none() || !self.living.contains(&from) {
+            return;
+        }
+        let at = from.attachment();
+        let (session, number) = (request.session.id, request.number);
+        if self.ahead.has(session, number) {
+            return;
+        }
+        if shard.repeats.find(session, number).is_some() {
+            // Its frame went before, or is on its way; the edge that asks resumes behind what it has.
+            return self.done(request, at, out);
+        }
+        match &request.ask {
+            Ask::Room(room, stanza) => self.ask_room(shard, room, stanza, request, at, context, out),
+            Ask::Gone(presence) => self.leave_all(shard, presence, request, at, context, out),
+            Ask::User(to, stanza) => self.ask_user(shard, to, stanza, request, at, out),
+            Ask::Session(asked) => self.ask_session(shard, asked, request, at, context.now, out),
+            Ask::Listings => self.tell(request, at, Verdict::Listings(shard.listings()), out),
+            Ask::Rooms(one) => self.tell(request, at, Verdict::Rooms(shard.room_lines(one.as_ref())), out),
+        }
+    }
+
+    /// An entry is folded: what was waiting for it follows. Nothing if it ends this office.
+    #[must_use]
+    pub fn committed(
+        &mut self,
+        shard: &Shard,
+        index: u64,
+        entry: &ShardEntry,
+        folded: &Folded,
+        now: u64,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let ours = match entry.change {
+            ShardChange::Activate { home, office } if home == self.me && office == self.office => {
+                self.epoch = Some(index);
+                self.begin_graces(shard, shard.rooms.keys(), 0, now);
+                true
+            }
+            // Somebody else's, later than ours: this office is over. One from before ours is of the past.
+            ShardChange::Activate { .. } if self.epoch.is_some() => return false,
+            ShardChange::Activate { .. } => false,
+            _ => self.epoch == Some(entry.epoch),
+        };
+        if ours {
+            self.ahead.land(&folded.rooms);
+        }
+        out.extend(folded.frame.clone().map(Output::Frame));
+        if matches!(entry.change, ShardChange::Ended(_)) {
+            self.begin_graces(shard, folded.rooms.iter(), index, now);
+        }
+        for (room, session) in &folded.left {
+            let settled = self.questions.left(room, session);
+            self.settle(shard, room, settled, out);
+        }
+        self.release(shard, out);
+        true
+    }
+
+    /// Which incarnations live, by meta. Those that do not any more are detached.
+    pub fn living(&mut self, shard: &Shard, living: BTreeSet<Incarnation>, out: &mut Vec<Output>) {
+        self.living = living;
+        self.end_the_dead(shard, out);
+    }
+
+    /// The same, when something may have come since: call it when the office begins to serve.
+    pub fn end_the_dead(&mut self, shard: &Shard, out: &mut Vec<Output>) {
+        if self.epoch.is_none() {
+            return;
+        }
+        for attachment in shard.attachments() {
+            let incarnation = Incarnation::of(attachment);
+            if !self.living.contains(&incarnation) && self.ending.insert(attachment) {
+                self.change_all(shard, ShardChange::Ended(attachment), attachment, out);
+            }
+        }
+        let living: BTreeSet<u32> = self.living.iter().map(|incarnation| incarnation.node).collect();
+        self.acknowledged.retain(|node, _| living.contains(node));
+    }
+
+    /// An edge that was taken for dead lives on: what sat by way of `from` does so by way of `to`.
+    pub fn moved(&mut self, shard: &Shard, from: Incarnation, to: Incarnation, out: &mut Vec<Output>) {
+        let sits = !shard.rooms_of(from.attachment()).is_empty() || !shard.sessions.of_attachment(from.attachment()).is_empty();
+        if self.epoch.is_some() && sits {
+            self.ending.insert(from.attachment());
+            let change = ShardChange::Moved { from: from.attachment(), to: to.attachment() };
+            self.change_all(shard, change, from.attachment(), out);
+        }
+    }
+
+    /// An edge has missed frames that nobody has any more.
+    pub fn lost(&mut self, shard: &Shard, edge: Incarnation, out: &mut Vec<Output>) {
+        if self.epoch.is_some() {
+            self.change_all(shard, ShardChange::Lost(edge.attachment()), edge.attachment(), out);
+        }
+    }
+
+    /// A node has everything up to an index.
+    pub fn acknowledged(&mut self, node: u32, index: u64) {
+        self.acknowledged.insert(node, index);
+    }
+
+    /// Seats whose grace is over are vacated. `now` is in milliseconds of the home's own clock.
+    pub fn tick(&mut self, shard: &Shard, now: u64, out: &mut Vec<Output>) {
+        while self.has_room()
+            && let Some(seat) = self.grace.over(now)
+        {
+            let still =
+                |room: &Room| room.detached().any(|detached| detached.session == seat.session && detached.since == seat.since);
+            if shard.rooms.get(&seat.room).is_some_and(still) {
+                let change = Change::Expire { session: seat.session, since: seat.since };
+                self.change_room(shard, &seat.room, None, change, out);
+            }
+        }
+    }
+
+    /// The barrier that was asked for is passed, or not.
+    pub fn barrier_ended(&mut self, shard: &Shard, passed: bool, out: &mut Vec<Output>) {
+        self.barrier.ended(passed);
+        self.release(shard, out);
+    }
+
+    #[allow(clippy::too_many_arguments)] // a stanza, a place and a time: nothing of it belongs together elsewhere
+    fn ask_room(
+        &mut self,
+        shard: &Shard,
+        room: &BareJid,
+        stanza: &Stanza,
+        request: &Request,
+        at: Attachment,
+        context: &Context,
+        out: &mut Vec<Output>,
+    ) {
+        let pace_now = context.now;
+        let context = &Context { now: context.now.max(self.time), ..context.clone() };
+        self.time = context.now;
+        let asked = request.to_room(at, stanza.clone());
+        match self.judged(shard, room).decide(&asked, context) {
+            Ok(Outcome::Log(change)) => {
+                match self.check_pace(room, &change, context.service.room_messages_per_second, pace_now) {
+                    Ok(()) => self.log_room(shard, room, change, stanza, request, at, out),
+                    Err(error) => self.refuse(room, stanza, request, at, &error, out),
+                }
+            }
+            Ok(Outcome::Send(effects)) => self.answer(room, effects, request, at, out),
+            Ok(Outcome::Ask(iq)) => {
+                let asked = Effect::answer(&iq.asked, iq.stanza.clone());
+                let given_up = self.questions.ask(room, *iq, request.number);
+                let answer = Answer { session: request.session.id, number: request.number, verdict: Verdict::Relayed };
+                self.push_soft(room.clone(), vec![asked], vec![(answer, at)], Some((request.session.clone(), at)));
+                self.settle(shard, room, given_up.into_iter().collect(), out);
+            }
+            Ok(Outcome::Answered { asked, id, effects }) => {
+                let settled = self.questions.answered(room, &asked, &id);
+                self.answer(room, effects, request, at, out);
+                self.settle(shard, room, settled.into_iter().collect(), out);
+            }
+            Ok(Outcome::Nothing) => self.done(request, at, out),
+            Err(refusal) => self.refuse(room, stanza, request, at, &refusal.to_error(room), out),
+        }
+        self.begin_barrier(out);
+    }
+
+    #[allow(clippy::too_many_arguments)] // as above
+    fn log_room(
+        &mut self,
+        shard: &Shard,
+        room: &BareJid,
+        change: Change,
+        stanza: &Stanza,
+        request: &Request,
+        at: Attachment,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.change_room(shard, room, Some(origin(request, at)), change, out) {
+            let text = format!("what follows from this has more than {ENTRY_BYTES_MAX} bytes");
+            let error = StanzaError::new(Condition::PolicyViolation).text(text);
+            self.refuse(room, stanza, request, at, &error, out);
+        }
+    }
+
+    /// A session ended, or leaves all rooms at once. Repeating it does no harm, so its entries have no origin.
+    fn leave_all(
+        &mut self,
+        shard: &Shard,
+        presence: &[Element],
+        request: &Request,
+        at: Attachment,
+        context: &Context,
+        out: &mut Vec<Output>,
+    ) {
+        let context = &Context { now: context.now.max(self.time), ..context.clone() };
+        self.time = context.now;
+        let mut rooms = shard.seated.get(&request.session.jid).cloned().unwrap_or_default();
+        rooms.extend(self.ahead.rooms().map(|room| room.jid().clone()));
+        for room in rooms {
+            let Request { session, number, floor, .. } = request.clone();
+            let what = Asked::Gone { presence: presence.to_vec() };
+            let asked = conclave_muc::Request { session, attachment: at, number, floor, what };
+            if let Ok(Outcome::Log(change)) = self.judged(shard, &room).decide(&asked, context) {
+                self.change_room(shard, &room, None, change, out);
+            }
+        }
+        self.done(request, at, out);
+    }
+
+    /// A stanza from session to session. It is not logged: it reaches whoever is bound now.
+    fn ask_user(&mut self, shard: &Shard, to: &Jid, stanza: &Stanza, request: &Request, at: Attachment, out: &mut Vec<Output>) {
+        let receivers = self.ahead.sessions(shard).receivers(to, stanza);
+        let mut soft = Soft { room: None, direct: Vec::new(), answers: Vec::new(), asker: Some((request.session.clone(), at)) };
+        if receivers.is_empty() {
+            if let Some(error) = BoundSessions::unreachable(stanza) {
+                let bytes = error.for_receiver(request.session.jid.as_str());
+                soft.direct.push((Direct::Stanza { session: request.session.clone(), bytes }, at));
+            }
+        } else {
+            let bytes = bound_sessions::relayed(&request.session.jid, stanza).for_receiver(to.as_str());
+            for receiver in receivers {
+                soft.direct.push((Direct::Stanza { session: receiver.session, bytes: bytes.clone() }, receiver.attachment));
+            }
+        }
+        soft.answers.push((Answer { session: request.session.id, number: request.number, verdict: Verdict::Done }, at));
+        self.barrier.push(soft, self.ahead.proposed());
+        self.begin_barrier(out);
+    }
+
+    fn ask_session(
+        &mut self,
+        shard: &Shard,
+        asked: &SessionRequest,
+        request: &Request,
+        at: Attachment,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        self.time = self.time.max(now);
+        let asked = match asked {
+            SessionRequest::Bind { session, .. } => SessionRequest::Bind { session: session.clone(), attachment: at },
+            SessionRequest::Unbind { .. } | SessionRequest::Presence { .. } => asked.clone(),
+        };
+        match self.ahead.sessions(shard).decide(&asked, self.settings.sessions_per_account_max) {
+            Ok(Some(change)) => {
+                let origin = Some(origin(request, at));
+                let request = Some((request.session.id, request.number));
+                if self.propose(ShardChange::Session { origin, change: change.clone() }, request, out) {
+                    self.ahead.change_sessions(shard, &change);
+                }
+            }
+            Ok(None) => self.done(request, at, out),
+            Err(SessionRefusal::TooMany) => self.tell(request, at, Verdict::TooManySessions, out),
+        }
+    }
+
+    /// The room to judge by: with everything in flight folded in.
+    fn judged(&self, shard: &Shard, room: &BareJid) -> Room {
+        let judged = self.ahead.room(room).or_else(|| shard.rooms.get(room));
+        // A clone shares everything.
+        judged.cloned().unwrap_or_else(|| Room::absent(room.clone()))
+    }
+
+    /// Proposes a change of a room. Says whether it was: an entry that is too long is not.
+    fn change_room(
+        &mut self,
+        shard: &Shard,
+        room: &BareJid,
+        origin: Option<Origin>,
+        change: Change,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let request = origin.as_ref().map(|origin| (origin.session.id, origin.number));
+        let proposed = self.propose(ShardChange::Room { room: room.clone(), origin, change: change.clone() }, request, out);
+        if proposed {
+            self.ahead.change_room(shard, room, &change, self.time);
+        }
+        proposed
+    }
+
+    /// Proposes a change of all rooms and sessions of an attachment.
+    fn change_all(&mut self, shard: &Shard, change: ShardChange, attachment: Attachment, out: &mut Vec<Output>) {
+        self.propose(change.clone(), None, out);
+        let mut rooms: BTreeSet<BareJid> = shard.rooms_of(attachment).into_iter().collect();
+        rooms.extend(self.ahead.rooms().map(|room| room.jid().clone()));
+        for jid in rooms {
+            let room = self.judged(shard, &jid);
+            for change in changes_of(&change, &room) {
+                self.ahead.change_room(shard, &jid, &change, self.time);
+            }
+        }
+        match change {
+            ShardChange::Ended(attachment) => {
+                self.ahead.change_sessions(shard, &bound_sessions::SessionChange::Ended { attachment });
+            }
+            ShardChange::Moved { from, to } => {
+                for session in self.ahead.sessions(shard).of_attachment(from) {
+                    self.ahead.change_sessions(shard, &bound_sessions::SessionChange::Moved { session, attachment: to });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn propose(&mut self, change: ShardChange, request: Option<(u64, u64)>, out: &mut Vec<Output>) -> bool {
+        let acknowledged = self.acknowledged_by_all();
+        let entry = ShardEntry { time: self.time, epoch: self.epoch.unwrap_or(0), acknowledged, change };
+        let bytes = codec::encode(&entry);
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return false;
+        }
+        self.ahead.push(bytes.len(), request);
+        out.push(Output::Propose(bytes));
+        true
+    }
+
+    /// What every node has that lives. One that has not attended yet may lack anything.
+    fn acknowledged_by_all(&self) -> u64 {
+        let of = |incarnation: &Incarnation| self.acknowledged.get(&incarnation.node).copied().unwrap_or(0);
+        self.living.iter().map(of).min().unwrap_or(0)
+    }
+
+    /// Talk is charged; what keeps a room in order is not.
+    fn check_pace(&mut self, room: &BareJid, change: &Change, per_second: u32, now: Timestamp) -> Result<(), StanzaError> {
+        match change {
+            Change::Message(_) | Change::Private(_) | Change::Subject { .. } => self.pace.count(room, per_second, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        room: &BareJid,
+        stanza: &Stanza,
+        request: &Request,
+        at: Attachment,
+        error: &StanzaError,
+        out: &mut Vec<Output>,
+    ) {
+        let reply = stanza.error_reply(error).map(|reply| Effect::answer(&request.session, reply));
+        self.answer(room, reply.into_iter().collect(), request, at, out);
+    }
+
+    fn answer(&mut self, room: &BareJid, effects: Vec<Effect>, request: &Request, at: Attachment, out: &mut Vec<Output>) {
+        let answer = Answer { session: request.session.id, number: request.number, verdict: Verdict::Done };
+        self.push_soft(room.clone(), effects, vec![(answer, at)], Some((request.session.clone(), at)));
+        self.begin_barrier(out);
+    }
+
+    fn done(&mut self, request: &Request, at: Attachment, out: &mut Vec<Output>) {
+        self.tell(request, at, Verdict::Done, out);
+    }
+
+    fn tell(&mut self, request: &Request, at: Attachment, verdict: Verdict, out: &mut Vec<Output>) {
+        let answer = Answer { session: request.session.id, number: request.number, verdict };
+        let soft = Soft { room: None, direct: Vec::new(), answers: vec![(answer, at)], asker: None };
+        self.barrier.push(soft, self.ahead.proposed());
+        self.begin_barrier(out);
+    }
+
+    fn push_soft(
+        &mut self,
+        room: BareJid,
+        effects: Vec<Effect>,
+        answers: Vec<(Answer, Attachment)>,
+        asker: Option<(Session, Attachment)>,
+    ) {
+        let soft = Soft { room: Some((room, effects)), direct: Vec::new(), answers, asker };
+        self.barrier.push(soft, self.ahead.proposed());
+    }
+
+    /// Questions that have found their end: the askers' requests are answered.
+    fn settle(&mut self, shard: &Shard, room: &BareJid, settled: Vec<Settled>, out: &mut Vec<Output>) {
+        for Settled { asker, number, error } in settled {
+            let seat = shard.seating.get(room).and_then(|seats| seats.get(&asker).copied());
+            // An asker that has left waits for nothing.
+            let Some(at) = seat else { continue };
+            let answer = Answer { session: asker.id, number, verdict: Verdict::Done };
+            self.push_soft(room.clone(), error.into_iter().collect(), vec![(answer, at)], Some((asker, at)));
+        }
+        self.begin_barrier(out);
+    }
+
+    /// For all that are detached by the entry of an index, or by a later one.
+    fn begin_graces<'a>(&mut self, shard: &Shard, rooms: impl Iterator<Item = &'a BareJid>, from: u64, now: u64) {
+        let until = now + self.settings.grace_ms;
+        for jid in rooms {
+            let Some(room) = shard.rooms.get(jid) else { continue };
+            for detached in room.detached().filter(|detached| detached.since >= from) {
+                self.grace.begin(grace::Seat { until, room: jid.clone(), session: detached.session, since: detached.since });
+            }
+        }
+    }
+
+    fn begin_barrier(&mut self, out: &mut Vec<Output>) {
+        if self.barrier.begin(self.ahead.proposed()) {
+            out.push(Output::Barrier);
+        }
+    }
+
+    fn release(&mut self, shard: &Shard, out: &mut Vec<Output>) {
+        while let Some(soft) = self.barrier.pop(self.ahead.committed()) {
+            let frame = soft_frame(shard, soft);
+            if !frame.edges.is_empty() {
+                out.push(Output::Frame(Arc::new(frame)));
+            }
+        }
+        self.begin_barrier(out);
+    }
+}
+
+fn origin(request: &Request, at: Attachment) -> Origin {
+    let iq = match request.ask.stanza() {
+        Some(Stanza::Iq(iq)) => iq.head.id.clone(),
+        Some(Stanza::Message(_) | Stanza::Presence(_)) | None => None,
+    };
+    Origin { session: request.session.clone(), attachment: at, number: request.number, floor: request.floor, iq }
+}
+
+/// What a change of the whole shard means for one room.
+fn changes_of(change: &ShardChange, room: &Room) -> Vec<Change> {
+    match change {
+        ShardChange::Ended(attachment) => vec![Change::Detach { attachment: *attachment }],
+        ShardChange::Lost(attachment) => vec![Change::Lost { attachment: *attachment }],
+        ShardChange::Moved { from, to } => {
+            let seats = room.seats().filter(|(_, seat)| seat.attachment == *from);
+            seats.map(|(_, seat)| Change::Reattach { session: seat.session.clone(), attachment: *to }).collect()
+        }
+        ShardChange::Activate { .. } | ShardChange::Room { .. } | ShardChange::Session { .. } => Vec::new(),
+    }
+}
+
+/// Whom it concerns is judged by who sits in the room when it leaves.
+fn soft_frame(shard: &Shard, soft: Soft) -> Frame {
+    let mut frame = Frame::default();
+    if let Some((room, effects)) = soft.room {
+        let seats = shard.seating.get(&room);
+        let asker = soft.asker.as_ref().map(|(session, at)| (session, *at));
+        frame.add_soft(room, effects, seats, asker);
+    }
+    for (direct, attachment) in soft.direct {
+        frame.concern(attachment);
+        frame.direct.push(direct);
+    }
+    for (answer, attachment) in soft.answers {
+        frame.answers.push(answer);
+        frame.concern(attachment);
+    }
+    frame
+}

@@ -1,0 +1,62 @@
+//! The register of nodes.
+
+/// What is known of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeEntry {
+    /// Where other nodes reach it, `host:port`.
+    pub peer: String,
+    /// What it is to the cluster.
+    pub state: NodeState,
+    /// The number of its newest incarnation; 0 if it never came.
+    pub incarnation: u32,
+    /// Whether that one lives, as far as is known.
+    pub lives: bool,
+    /// It hands over what it has, and takes nothing new.
+    pub draining: bool,
+    /// Of its program; empty if it never came.
+    pub version: String,
+    /// Where clients reach it.
+    pub clients: Vec<String>,
+    /// Where those reach it who watch.
+    pub http: Option<String>,
+    /// When it was invited, in milliseconds since 1970.
+    pub invited_at_ms: u64,
+}
+
+/// What a node is to the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeState {
+    /// It has a number and a certificate, and never came.
+    Invited,
+    /// It belongs to the cluster, whether it runs or not.
+    Member,
+    /// It is to be removed once its replicas are elsewhere.
+    Leaving,
+}
+
+impl NodeEntry {
+    /// A node that may come.
+    pub fn invited(peer: String, now_ms: u64) -> NodeEntry {
+        NodeEntry {
+            peer,
+            state: NodeState::Invited,
+            incarnation: 0,
+            lives: false,
+            draining: false,
+            version: String::new(),
+            clients: Vec::new(),
+            http: None,
+            invited_at_ms: now_ms,
+        }
+    }
+
+    /// Whether replicas may be on it.
+    pub(super) fn holds_replicas(&self) -> bool {
+        self.state == NodeState::Member
+    }
+
+    /// Whether it may lead.
+    pub(super) fn may_lead(&self) -> bool {
+        self.state == NodeState::Member && self.lives && !self.draining
+    }
+}

@@ -1,0 +1,153 @@
+//! What is asked of the meta group, and what comes of it.
+
+use std::fmt;
+
+use conclave_xmpp::BareJid;
+
+use super::Authority;
+use crate::accounts::{AccountRefusal, AccountRequest, Secret};
+use crate::incarnation::Incarnation;
+
+/// What nodes and administrators ask. Each may be asked again when its outcome is unknown; a second `Register` only costs a number.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MetaRequest {
+    /// The cluster begins.
+    Begin {
+        /// Its name, a DNS label.
+        cluster: String,
+        /// How many shards it has, for ever.
+        shards: u16,
+        /// Shards are placed when so many nodes are registered.
+        wait_for: u32,
+        /// From which the lasting secrets of the service derive.
+        secret: Secret,
+        /// Who signs.
+        authority: Authority,
+        /// Its first nodes, by number; all of them may come.
+        nodes: Vec<NewNode>,
+    },
+    /// A new node may come.
+    Invite {
+        /// Where others will reach it.
+        peer: String,
+        /// Now, in milliseconds since 1970.
+        now_ms: u64,
+    },
+    /// A node is here, as a new incarnation. Ends the former.
+    Register {
+        /// Which.
+        node: u32,
+        /// Where others reach it.
+        peer: String,
+        /// Of its program.
+        version: String,
+        /// Where clients reach it.
+        clients: Vec<String>,
+        /// Where those reach it who watch.
+        http: Option<String>,
+    },
+    /// An incarnation is over.
+    End {
+        /// Which.
+        incarnation: Incarnation,
+        /// Why.
+        why: EndReason,
+    },
+    /// A node is to hand over what it has.
+    Drain {
+        /// Which.
+        node: u32,
+    },
+    /// A node is to be taken out for good.
+    Remove {
+        /// Which.
+        node: u32,
+    },
+    /// A shard's group is made, or its voters have changed.
+    Made {
+        /// Which.
+        shard: u16,
+        /// Who votes now.
+        voters: Vec<u32>,
+    },
+    /// Something about the accounts.
+    Account(AccountRequest),
+    /// All nodes are new enough.
+    RaiseFeatureLevel {
+        /// For this.
+        to: u32,
+    },
+}
+
+/// A node that the cluster begins with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewNode {
+    /// Its number.
+    pub node: u32,
+    /// Where others reach it.
+    pub peer: String,
+}
+
+/// Why an incarnation is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndReason {
+    /// It said so itself.
+    Stopped,
+    /// It was not heard of for too long.
+    Silent,
+}
+
+/// What came of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MetaDone {
+    /// It is so.
+    Done,
+    /// The node is this incarnation from now on.
+    Registered(Incarnation),
+    /// The number of the node that may come.
+    Invited(u32),
+    /// The account that was changed.
+    Account(BareJid),
+}
+
+/// Why a request is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MetaRefusal {
+    /// The cluster has begun already.
+    HasBegun,
+    /// The cluster has not begun.
+    NotBegun,
+    /// No node has this number.
+    NoSuchNode(u32),
+    /// The node is needed: it is the last that could take over.
+    LastNode(u32),
+    /// The feature level never goes back.
+    Level {
+        /// What it is.
+        is: u32,
+    },
+    /// About accounts.
+    Account(AccountRefusal),
+}
+
+impl fmt::Display for MetaRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MetaRefusal::HasBegun => f.write_str("the cluster has begun already"),
+            MetaRefusal::NotBegun => f.write_str("the cluster has not begun yet; try again when its first node runs"),
+            MetaRefusal::NoSuchNode(node) => {
+                write!(
+                    f,
+                    "there is no node {node}: it was removed, or its invitation has run out; `conclave cluster status` lists those that there are"
+                )
+            }
+            MetaRefusal::LastNode(node) => {
+                write!(f, "node {node} is the only one that runs and could serve; start or join another first")
+            }
+            MetaRefusal::Level { is } => write!(f, "the feature level is {is} and never goes back"),
+            MetaRefusal::Account(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for MetaRefusal {}

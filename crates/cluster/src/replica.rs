@@ -1,0 +1,218 @@
+//! One replica of a shard: the fold, and while this node leads, the home.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use conclave_muc::{Context, Listing};
+use conclave_xmpp::{BareJid, Timestamp};
+
+use crate::answer::RoomLine;
+use crate::codec::{self, Undecodable};
+use crate::frame::Frame;
+use crate::home::{Home, HomeSettings, Output};
+use crate::incarnation::Incarnation;
+use crate::request::Request;
+use crate::shard::Shard;
+use crate::stored::{Record, RecordChange};
+
+/// A replica, driven by the entries of its group.
+#[derive(Debug)]
+pub struct Replica {
+    settings: HomeSettings,
+    shard: Shard,
+    home: Option<Home>,
+    /// How often it began to be the home.
+    offices: u64,
+    living: BTreeSet<Incarnation>,
+}
+
+/// What an edge that asks to attend is told.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Attendance {
+    /// This is not the home, or not yet.
+    NotHome,
+    /// Meta does not say so far, here, that the edge's incarnation lives. It may be about to.
+    Unknown,
+    /// It attends.
+    Joined {
+        /// The epoch in force; nothing if this is not the home.
+        epoch: Option<u64>,
+        /// The frames of this index and of all before are the edge's past.
+        from: u64,
+        /// It has missed some for good: what it knows of the shard's rooms is worth nothing.
+        reset: bool,
+        /// What it missed, to begin with.
+        frames: Vec<Arc<Frame>>,
+    },
+}
+
+impl Replica {
+    /// A replica without anything in it.
+    pub fn new(settings: HomeSettings) -> Replica {
+        Replica { settings, shard: Shard::default(), home: None, offices: 0, living: BTreeSet::new() }
+    }
+
+    /// Begins anew from what was stored.
+    pub fn restore(&mut self, index: Option<u64>, records: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)]) -> Result<(), Undecodable> {
+        self.shard = Shard::read(index, records)?;
+        self.home = None;
+        Ok(())
+    }
+
+    /// An entry of Raft's own is next.
+    pub fn pass(&mut self, index: u64) {
+        self.shard.pass(index);
+    }
+
+    /// Folds the next entry. `now` is in milliseconds of this node's own clock, from any beginning.
+    pub fn committed(&mut self, index: u64, bytes: &[u8], now: u64, out: &mut Vec<Output>) -> Result<(), Undecodable> {
+        let entry = codec::decode(bytes)?;
+        let folded = self.shard.fold(index, &entry);
+        let Some(home) = &mut self.home else {
+            out.extend(folded.frame.map(Output::Frame));
+            return Ok(());
+        };
+        let served = home.epoch().is_some();
+        if !home.committed(&self.shard, index, &entry, &folded, now, out) {
+            self.home = None;
+            out.extend(folded.frame.map(Output::Frame));
+        } else if !served && home.epoch().is_some() {
+            home.living(&self.shard, self.living.clone(), out);
+        }
+        Ok(())
+    }
+
+    /// This node leads the group, as this incarnation.
+    pub fn begin(&mut self, me: Incarnation, now: Timestamp, out: &mut Vec<Output>) {
+        self.offices += 1;
+        self.home = Some(Home::begin(me, self.offices, self.settings, &self.shard, now, out));
+    }
+
+    /// It does not, or not surely: what is in flight may be lost.
+    pub fn end(&mut self) {
+        self.home = None;
+    }
+
+    /// Whether this node is the home, or about to be.
+    pub fn is_home(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// The epoch, while this is the home and serves.
+    pub fn serves(&self) -> Option<u64> {
+        self.home.as_ref().and_then(Home::epoch)
+    }
+
+    /// Entries that the home has proposed and that are not committed.
+    pub fn in_flight(&self) -> usize {
+        self.home.as_ref().map_or(0, Home::in_flight)
+    }
+
+    /// Whether the home takes another request.
+    pub fn has_room(&self) -> bool {
+        self.home.as_ref().is_none_or(Home::has_room)
+    }
+
+    /// An edge wants to attend. `lives` are the numbers of all incarnations that its process has been; `after` is the last frame that it has.
+    pub fn attend(
+        &mut self,
+        edge: Incarnation,
+        lives: &[u32],
+        after: Option<u64>,
+        at_home: bool,
+        out: &mut Vec<Output>,
+    ) -> Attendance {
+        if at_home {
+            if self.serves().is_none() {
+                return Attendance::NotHome;
+            }
+            if !self.living.contains(&edge) {
+                return Attendance::Unknown;
+            }
+        }
+        let former = lives.iter().filter(|number| **number != edge.number).map(|number| Incarnation { number: *number, ..edge });
+        let Replica { shard, home, .. } = self;
+        if let Some(home) = home.as_mut().filter(|_| at_home) {
+            former.clone().for_each(|former| home.moved(shard, former, edge, out));
+        }
+        let epoch = home.as_ref().filter(|_| at_home).and_then(Home::epoch);
+        let missed = after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
+        let attendance = match missed {
+            Some((from, frames)) => Attendance::Joined { epoch, from, reset: false, frames },
+            None => {
+                if let Some(home) = home.as_mut().filter(|_| at_home && after.is_some() && shard.has_seats_of(edge.node)) {
+                    former.chain([edge]).for_each(|life| home.lost(shard, life, out));
+                }
+                Attendance::Joined { epoch, from: shard.applied(), reset: true, frames: Vec::new() }
+            }
+        };
+        if let (Some(home), Attendance::Joined { from, .. }) = (home, &attendance) {
+            home.acknowledged(edge.node, *from);
+        }
+        attendance
+    }
+
+    /// An edge that attends asks something.
+    pub fn request(&mut self, from: Incarnation, request: &Request, context: &Context, out: &mut Vec<Output>) {
+        if let Some(home) = &mut self.home {
+            home.request(&self.shard, from, request, context, out);
+        }
+    }
+
+    /// An edge that attends has all frames up to an index.
+    pub fn acknowledged(&mut self, node: u32, index: u64) {
+        if let Some(home) = &mut self.home {
+            home.acknowledged(node, index);
+        }
+    }
+
+    /// Which incarnations live, by meta.
+    pub fn living(&mut self, living: BTreeSet<Incarnation>, out: &mut Vec<Output>) {
+        if self.living == living {
+            return;
+        }
+        self.living = living;
+        if let Some(home) = &mut self.home {
+            home.living(&self.shard, self.living.clone(), out);
+        }
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: u64, out: &mut Vec<Output>) {
+        if let Some(home) = &mut self.home {
+            home.tick(&self.shard, now, out);
+        }
+    }
+
+    /// The barrier that was asked for is passed, or not.
+    pub fn barrier_ended(&mut self, passed: bool, out: &mut Vec<Output>) {
+        if let Some(home) = &mut self.home {
+            home.barrier_ended(&self.shard, passed, out);
+        }
+    }
+
+    /// What changed since this was last asked, for the state store.
+    pub fn changes(&mut self) -> Vec<RecordChange> {
+        self.shard.changes()
+    }
+
+    /// Everything as it is now, for the state store.
+    pub fn freeze(&self) -> impl Iterator<Item = Record> + Send + 'static {
+        self.shard.freeze()
+    }
+
+    /// The shard as committed.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// The public rooms.
+    pub fn listings(&self) -> Vec<Listing> {
+        self.shard.listings()
+    }
+
+    /// One room, or all.
+    pub fn room_lines(&self, one: Option<&BareJid>) -> Vec<RoomLine> {
+        self.shard.room_lines(one)
+    }
+}
