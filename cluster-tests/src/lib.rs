@@ -28,6 +28,7 @@ pub mod i3_durable;
 pub mod i4_at_most_once;
 mod program;
 pub mod recorder;
+pub mod simulation;
 #[cfg(test)]
 mod sketch;
 pub mod speaker;

@@ -1,0 +1,103 @@
+//! Stanzas that clients send, and what there is to read in those that they get.
+
+use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::{Element, ns};
+
+/// The room of most tests.
+pub const ROOM: &str = "room@rooms.example.org";
+
+const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+
+const LIMITS: Limits = Limits { stanza_bytes_max: 4 << 20, depth_max: 100, attributes_max: 100, stream_bytes_max: None };
+
+/// Reads a stanza.
+pub fn parse(bytes: &[u8]) -> Element {
+    let mut parser = Parser::new(LIMITS);
+    parser.push(HEADER);
+    parser.push(bytes);
+    loop {
+        match parser.next() {
+            Ok(Some(Event::StreamOpen(_))) => {}
+            Ok(Some(Event::Element(element))) => return element,
+            other => panic!("{} is no stanza: {other:?}", String::from_utf8_lossy(bytes)),
+        }
+    }
+}
+
+/// Enters a room, with a password if one is given.
+pub fn join(room: &str, nick: &str, password: Option<&str>) -> Element {
+    let mut x = Element::new("x", ns::MUC);
+    if let Some(password) = password {
+        x = x.with_child(Element::new("password", ns::MUC).with_text(password));
+    }
+    Element::new("presence", ns::CLIENT).with("to", &format!("{room}/{nick}")).with("id", "join").with_child(x)
+}
+
+/// Leaves a room.
+pub fn leave(room: &str, nick: &str) -> Element {
+    Element::new("presence", ns::CLIENT).with("to", &format!("{room}/{nick}")).with("type", "unavailable")
+}
+
+/// Says something to all; the id is the text too.
+pub fn say(room: &str, id: &str) -> Element {
+    let body = Element::new("body", ns::CLIENT).with_text(id);
+    Element::new("message", ns::CLIENT).with("to", room).with("type", "groupchat").with("id", id).with_child(body)
+}
+
+/// Submits the configuration form.
+pub fn configure(room: &str, id: &str, fields: &[(&str, &str)]) -> Element {
+    let field = |name: &str, value: &str| {
+        let value = Element::new("value", ns::DATA).with_text(value);
+        Element::new("field", ns::DATA).with("var", name).with_child(value)
+    };
+    let form_type = field("FORM_TYPE", ns::MUC_ROOMCONFIG);
+    let fields = fields.iter().map(|(name, value)| field(&format!("muc#roomconfig_{name}"), value));
+    let form = Element::new("x", ns::DATA).with("type", "submit").with_child(form_type).with_children(fields);
+    iq(room, id, Element::new("query", ns::MUC_OWNER).with_child(form))
+}
+
+/// Changes an affiliation.
+pub fn affiliate(room: &str, id: &str, jid: &str, affiliation: &str) -> Element {
+    let item = Element::new("item", ns::MUC_ADMIN).with("jid", jid).with("affiliation", affiliation);
+    iq(room, id, Element::new("query", ns::MUC_ADMIN).with_child(item))
+}
+
+fn iq(room: &str, id: &str, query: Element) -> Element {
+    Element::new("iq", ns::CLIENT).with("to", room).with("type", "set").with("id", id).with_child(query)
+}
+
+/// XEP-0410: whether one is in the room.
+pub fn self_ping(room: &str, nick: &str, id: &str) -> Element {
+    let ping = Element::new("ping", ns::PING);
+    Element::new("iq", ns::CLIENT).with("to", &format!("{room}/{nick}")).with("type", "get").with("id", id).with_child(ping)
+}
+
+/// The status codes of a presence.
+pub fn codes(stanza: &Element) -> Vec<u16> {
+    let x = stanza.child("x", ns::MUC_USER);
+    let statuses = x.into_iter().flat_map(Element::children).filter(|child| child.is("status", ns::MUC_USER));
+    statuses.filter_map(|status| status.attribute("code")?.parse().ok()).collect()
+}
+
+/// The nick that a stanza of a room is from.
+pub fn nick(stanza: &Element) -> Option<&str> {
+    stanza.attribute("from")?.split_once('/').map(|(_, nick)| nick)
+}
+
+/// The room that a stanza is from.
+pub fn room(stanza: &Element) -> Option<&str> {
+    stanza.attribute("from")?.split('/').next()
+}
+
+/// The defined condition of an error.
+pub fn condition(stanza: &Element) -> Option<String> {
+    let error = stanza.child("error", ns::CLIENT)?;
+    let condition = error.children().find(|child| child.namespace() == ns::STANZA_ERRORS && child.name() != "text")?;
+    Some(condition.name().to_owned())
+}
+
+/// The text of an error.
+pub fn error_text(stanza: &Element) -> String {
+    let error = stanza.child("error", ns::CLIENT);
+    error.and_then(|error| error.child("text", ns::STANZA_ERRORS)).map(Element::text).unwrap_or_default()
+}
