@@ -48,7 +48,7 @@ pub use outcome::{NotCommitted, Refusal};
 pub use repair::{Loss, accept_loss};
 pub use settings::{Settings, Sizes, Timing};
 pub use state::StateHash;
-pub use transport::{Channel, Identity, PeerState, PeerStatus};
+pub use transport::{Caller, Channel, Identity, PeerState, PeerStatus};
 
 /// The generated records and calls of `proto/raft.proto`. Only the codec and the transport see them.
 #[allow(missing_docs, clippy::all)]

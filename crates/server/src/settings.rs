@@ -47,6 +47,18 @@ pub struct Settings {
     pub c2s_tls: Vec<SocketAddr>,
     /// Where those who watch over the node read its metrics and its health.
     pub http: Vec<SocketAddr>,
+    /// Where other nodes of the cluster connect. `None`: at the address that the node was invited with, else on loopback at any port.
+    pub peer_listen: Option<SocketAddr>,
+    /// Where other nodes find this one, `host:port`. `None`: where it listens.
+    pub peer_advertise: Option<String>,
+    /// Shards are placed when so many nodes are there; heeded when the cluster is made.
+    pub initial_nodes: u32,
+    /// Shards of the cluster; heeded when it is made.
+    pub shards: u16,
+    /// Milliseconds for which occupants whose node died are kept.
+    pub detach_grace_ms: u64,
+    /// Milliseconds of silence after which a node counts as dead.
+    pub node_silent_ms: u64,
     /// The certificate and its key; without it the node listens on loopback only.
     pub certificate: Option<CertificateFiles>,
     /// Whether clients may log in without TLS.

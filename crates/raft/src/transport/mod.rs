@@ -64,7 +64,8 @@ pub(crate) struct Life {
 
 /// Who called: among the extensions of each request that a service gets. Proven by the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
+pub struct Caller {
+    /// The peer.
     pub node: NodeId,
     /// Which start of it.
     pub incarnation: u64,

@@ -8,6 +8,7 @@ use conclave_xmpp::sasl::ITERATIONS_DEFAULT;
 
 use super::complaint::{Complaint, Place};
 use super::key::Key;
+use super::keys::{DETACH_GRACE_MS_DEFAULT, INITIAL_NODES_DEFAULT, NODE_SILENT_MS_DEFAULT, SHARDS_DEFAULT};
 use super::value::Given;
 use super::{CertificateFiles, DIRECTORY_DEFAULT, Limits, PlainWithoutTls, RoomCreation, Settings};
 use crate::trace::LogFormat;
@@ -25,6 +26,12 @@ pub(super) struct Draft {
     pub c2s: Option<Vec<SocketAddr>>,
     pub c2s_tls: Option<Vec<SocketAddr>>,
     pub http: Vec<SocketAddr>,
+    pub peer_listen: Option<SocketAddr>,
+    pub peer_advertise: Option<String>,
+    pub initial_nodes: u32,
+    pub shards: u16,
+    pub detach_grace_ms: u64,
+    pub node_silent_ms: u64,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub plain_without_tls: PlainWithoutTls,
@@ -47,6 +54,12 @@ impl Default for Draft {
             c2s: None,
             c2s_tls: None,
             http: Vec::new(),
+            peer_listen: None,
+            peer_advertise: None,
+            initial_nodes: INITIAL_NODES_DEFAULT as u32,
+            shards: SHARDS_DEFAULT as u16,
+            detach_grace_ms: DETACH_GRACE_MS_DEFAULT,
+            node_silent_ms: NODE_SILENT_MS_DEFAULT,
             certificate: None,
             key: None,
             plain_without_tls: PlainWithoutTls::default(),
@@ -108,6 +121,12 @@ impl Draft {
             c2s,
             c2s_tls,
             http: self.http,
+            peer_listen: self.peer_listen,
+            peer_advertise: self.peer_advertise,
+            initial_nodes: self.initial_nodes,
+            shards: self.shards,
+            detach_grace_ms: self.detach_grace_ms,
+            node_silent_ms: self.node_silent_ms,
             certificate,
             plain_without_tls: self.plain_without_tls,
             admins: self.admins,

@@ -7,11 +7,24 @@ use conclave_xmpp::sasl::{ITERATIONS_DEFAULT, ITERATIONS_MIN};
 
 use super::key::{Key, Takes};
 use super::{PlainWithoutTls, RoomCreation};
+use crate::cluster::is_address;
 use crate::trace::{LogFormat, check_directives};
 
 const ADDRESSES: &str = "a list of IP addresses with ports, such as \"[::]:5222\" (which is IPv4 too) or \"127.0.0.1:5222\"";
 
 const ADDRESSES_WATCHED: &str = "a list of IP addresses with ports, such as \"127.0.0.1:9222\"";
+
+/// A node alone is a cluster.
+pub(super) const INITIAL_NODES_DEFAULT: u64 = 1;
+
+/// Enough that a dozen nodes share the work evenly, and few enough that a small machine keeps them all.
+pub(super) const SHARDS_DEFAULT: u64 = 16;
+
+/// Ample for a client that notices and connects again.
+pub(super) const DETACH_GRACE_MS_DEFAULT: u64 = 30_000;
+
+/// Longer than a busy machine stalls.
+pub(super) const NODE_SILENT_MS_DEFAULT: u64 = 5_000;
 
 const fn key(name: &'static str, takes: Takes, help: &'static str) -> Key {
     Key { name, table: None, help, takes }
@@ -53,6 +66,70 @@ pub(super) const KEYS: &[Key] = &[
         "http",
         Takes::List { what: ADDRESSES_WATCHED, set: |draft, list| addresses(list).map(|list| draft.http = list) },
         "Where /metrics, /healthz and /readyz are, without TLS: for the network of the watchers only [default: nowhere]",
+    ),
+    key(
+        "peer_listen",
+        Takes::Text {
+            what: "an IP address with a port, such as \"10.0.0.1:7400\"",
+            set: |draft, text| {
+                draft.peer_listen = Some(text.parse().map_err(|_| String::new())?);
+                Ok(())
+            },
+        },
+        "Where other nodes of the cluster connect, with TLS [default: the address that the node was invited with; else 127.0.0.1 at any port, \
+         enough for a node alone]",
+    ),
+    key(
+        "peer_advertise",
+        Takes::Text {
+            what: "a host and a port, such as \"node1.example.org:7400\"",
+            set: |draft, text| {
+                let text = Some(text.to_owned()).filter(|text| is_address(text)).ok_or_else(String::new)?;
+                draft.peer_advertise = Some(text);
+                Ok(())
+            },
+        },
+        "Where other nodes find this one, HOST:PORT [default: where it listens]",
+    ),
+    key(
+        "initial_nodes",
+        Takes::Number {
+            range: 1..=1_000,
+            unit: "nodes",
+            default: INITIAL_NODES_DEFAULT,
+            set: |draft, number| draft.initial_nodes = number as u32,
+        },
+        "Rooms are served as soon as so many nodes have joined; heeded when the cluster is made",
+    ),
+    key(
+        "shards",
+        Takes::Number {
+            range: 1..=1_024,
+            unit: "shards",
+            default: SHARDS_DEFAULT,
+            set: |draft, number| draft.shards = number as u16,
+        },
+        "Parts into which the rooms are divided, for ever; heeded when the cluster is made",
+    ),
+    key(
+        "detach_grace_ms",
+        Takes::Number {
+            range: 0..=3_600_000,
+            unit: "milliseconds",
+            default: DETACH_GRACE_MS_DEFAULT,
+            set: |draft, number| draft.detach_grace_ms = number,
+        },
+        "Milliseconds that clients of a node that died have to come back before they leave their rooms",
+    ),
+    key(
+        "node_silent_ms",
+        Takes::Number {
+            range: 1_000..=600_000,
+            unit: "milliseconds",
+            default: NODE_SILENT_MS_DEFAULT,
+            set: |draft, number| draft.node_silent_ms = number,
+        },
+        "Milliseconds without a sign of life after which a node counts as dead; the same on all nodes",
     ),
     key(
         "certificate",

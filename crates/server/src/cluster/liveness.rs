@@ -1,0 +1,129 @@
+//! Who lives: each node tells the leader of meta so, and the leader ends the incarnation of whoever is silent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conclave_cluster::Incarnation;
+use conclave_cluster::meta::{EndReason, Meta, MetaRequest};
+use conclave_raft::{Leader, Leadership, PeerState};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::{info, warn};
+
+use super::deciding::{Outcome, decide};
+use super::service::{self, wire};
+use super::{ClusterTiming, Inner, number_of};
+
+/// How often the leader looks.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A leader that has not looked for so long was stopped, or starved: what it did not hear in that time says nothing.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+/// The answer to a sign of life is not worth more.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// When the leader of meta heard of whom. A new leader begins anew: it cannot know what the last one heard.
+#[derive(Debug, Default)]
+pub(super) struct Clocks {
+    leadership: Option<Leadership>,
+    looked: Option<Instant>,
+    nodes: BTreeMap<u32, Clock>,
+}
+
+#[derive(Debug)]
+struct Clock {
+    incarnation: u32,
+    heard: Instant,
+    /// Since when it is proven that its process is gone.
+    dead: Option<Instant>,
+}
+
+impl Clocks {
+    /// A sign of life.
+    pub fn heard(&mut self, node: u32, incarnation: u32) {
+        if let Some(clock) = self.nodes.get_mut(&node).filter(|clock| clock.incarnation == incarnation) {
+            clock.heard = Instant::now();
+        }
+    }
+
+    /// Whose incarnation is over, and why: `living` are all that count as living, `dead` the nodes whose process is gone.
+    fn look(
+        &mut self,
+        leadership: Leadership,
+        living: &[Incarnation],
+        dead: &[u32],
+        timing: ClusterTiming,
+    ) -> Vec<(Incarnation, String)> {
+        let now = Instant::now();
+        if self.leadership != Some(leadership) || self.looked.is_none_or(|looked| now - looked > LOOK_MAX) {
+            (self.leadership, self.nodes) = (Some(leadership), BTreeMap::new());
+        }
+        self.looked = Some(now);
+        self.nodes.retain(|node, clock| living.iter().any(|one| (one.node, one.number) == (*node, clock.incarnation)));
+        let mut ended = Vec::new();
+        for incarnation in living {
+            let fresh = Clock { incarnation: incarnation.number, heard: now, dead: None };
+            let clock = self.nodes.entry(incarnation.node).or_insert(fresh);
+            clock.dead = dead.contains(&incarnation.node).then(|| clock.dead.unwrap_or(now));
+            let silent = now - clock.heard;
+            if clock.dead.is_some_and(|dead| now - dead >= timing.dead_max) {
+                ended.push((*incarnation, "its process is gone".to_owned()));
+            } else if silent >= timing.silent_max {
+                ended.push((*incarnation, format!("it has been silent for {} ms", silent.as_millis())));
+            }
+        }
+        ended
+    }
+}
+
+/// Tells the leader of meta that this node lives.
+pub(super) async fn tell(inner: Arc<Inner>) {
+    let mut ticks = interval(inner.settings.timing.alive_interval());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Leader::Other(leader) = inner.meta_group.leader().now() else { continue };
+        let Some(mut client) = service::client(&inner.raft, leader) else { continue };
+        let incarnation = inner.me.borrow().number;
+        // Its silence is noticed by Raft.
+        let _ = timeout(ANSWER_MAX, client.alive(wire::AliveRequest { incarnation })).await;
+    }
+}
+
+/// Ends the incarnations of the silent, while this node leads meta.
+pub(super) async fn watch(inner: Arc<Inner>) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Leader::Us(leadership) = inner.meta_group.leader().now() else { continue };
+        let dead = dead(&inner);
+        let living = others_that_live(&inner.meta(), inner.node);
+        let ended = inner.clocks().look(leadership, &living, &dead, inner.settings.timing);
+        for (incarnation, why) in ended {
+            end(&inner, incarnation, &why).await;
+        }
+    }
+}
+
+async fn end(inner: &Inner, incarnation: Incarnation, why: &str) {
+    warn!(node = incarnation.node, incarnation = incarnation.number, "this node counts as dead: {why}");
+    match decide(inner, &MetaRequest::End { incarnation, why: EndReason::Silent }).await {
+        Outcome::Judged { .. } => {}
+        // Whoever leads next notices it, too; otherwise the next look does.
+        Outcome::NotLeader(_) | Outcome::Unknown(_) => {
+            info!(node = incarnation.node, "that could not be written down; trying again")
+        }
+    }
+}
+
+fn dead(inner: &Inner) -> Vec<u32> {
+    let peers = inner.raft.peers().into_iter().filter(|peer| peer.state == PeerState::Dead);
+    peers.filter_map(|peer| number_of(peer.node)).collect()
+}
+
+fn others_that_live(meta: &Meta, me: u32) -> Vec<Incarnation> {
+    let all = meta.nodes().iter().map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation });
+    all.filter(|incarnation| incarnation.node != me && meta.is_current(*incarnation)).collect()
+}

@@ -1,0 +1,91 @@
+//! Whole clusters in one process, on loopback.
+
+mod trial;
+
+use std::collections::BTreeSet;
+
+use conclave_cluster::meta::{EndReason, MetaRequest};
+
+use trial::{SHARDS, Trial};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_alone_is_a_cluster_and_stays_the_same_one() {
+    let mut trial = Trial::new();
+    trial.start_alone().await;
+    trial.settled(&[1]).await;
+    let (name, first) = (trial.name(1), *trial.node(1).me().borrow());
+    assert_eq!((first.node, first.number), (1, 1));
+    trial.end(1).await;
+
+    trial.start(1).await;
+    trial.settled(&[1]).await;
+    assert_eq!((trial.name(1), trial.node(1).me().borrow().number), (name, 2));
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_share_the_work_and_outlive_the_leader_of_meta() {
+    let mut trial = Trial::prepared(3);
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    // Whoever is asked, everybody hears of it.
+    for node in [1, 2, 3] {
+        let address = format!("127.0.0.1:{}", 60_000 + node);
+        let token = trial.node(node).invite(address.clone()).await.unwrap();
+        trial.everywhere(|meta| meta.nodes().get(&token.node()).is_some_and(|entry| entry.peer == address)).await;
+    }
+
+    let dead = trial.leader_of_meta().await;
+    let number = trial.node(dead).me().borrow().number;
+    trial.kill(dead).await;
+    let incarnation = conclave_cluster::Incarnation { node: dead, number };
+    trial.everywhere(|meta| !meta.is_current(incarnation)).await;
+    trial.start(dead).await;
+    assert!(trial.node(dead).me().borrow().number > number);
+    trial.settled(&[1, 2, 3]).await;
+
+    trial.end_all().await;
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
+    let mut trial = Trial::new();
+    trial.start_alone().await;
+    trial.settled(&[1]).await;
+    for node in [2, 3] {
+        trial.join(node).await;
+    }
+    trial.settled(&[1, 2, 3]).await;
+
+    trial.node(1).ask(MetaRequest::Drain { node: 1 }).await.unwrap();
+    trial.leads_nothing(1).await;
+    trial.remove(1).await;
+    trial.settled(&[2, 3]).await;
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_taken_for_dead_by_mistake_is_another_one_from_then_on() {
+    let mut trial = Trial::prepared(2);
+    trial.start_all().await;
+    let mut me = trial.node(2).me();
+    let incarnation = *me.borrow_and_update();
+    trial.node(1).ask(MetaRequest::End { incarnation, why: EndReason::Silent }).await.unwrap();
+    trial.within("the node registers again", me.changed()).await.unwrap();
+    assert!(me.borrow().number > incarnation.number);
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leadership_that_is_handed_over_is_led_by_others() {
+    let mut trial = Trial::prepared(3);
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    trial.node(1).hand_over(std::time::Duration::from_secs(5)).await;
+    let leaders: BTreeSet<u32> = (0..SHARDS).filter_map(|shard| trial.leads(shard)).collect();
+    assert!(!leaders.contains(&1), "{leaders:?}");
+    trial.end_all().await;
+}
