@@ -1,53 +1,34 @@
-//! The accounts of this node: served from memory, kept in a store. A change is decided, committed to the log, folded, on the disk, and
-//! only then acknowledged.
+//! The accounts as this node has them: read from what it knows of the cluster, changed by the cluster. A change is acknowledged when it is on the disks
+//! of a majority, and known here.
 
-mod seal;
-mod store;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
-use conclave_cluster::accounts::{AccountChange, AccountRefusal, AccountRequest, Secret};
-use conclave_cluster::{accounts as cluster, accounts_codec as codec};
+use conclave_cluster::accounts::{AccountRefusal, AccountRequest};
+use conclave_cluster::meta::{Meta, MetaRefusal, MetaRequest};
 use conclave_xmpp::sasl::{Decoy, SALT_BYTES};
 use conclave_xmpp::{BareJid, Credentials, CredentialsError};
-use tokio::sync::Mutex;
-use tracing::{error, info};
+use tokio::sync::watch;
+use tracing::info;
 
-use crate::log::{self, Committed, Proposer};
+use crate::cluster::{Cluster, MetaError};
 use crate::seed;
-use store::Store;
 
-pub use store::StoreError;
-
-/// Bytes of an account's JID, at most: a page of the store's index has up to 256 of them, and must stay under 128 KiB, beyond which
-/// the store writes to files that it does not sync.
+/// Bytes of an account's JID, at most: it is part of a key of the state store, and they are all alike.
 pub const ACCOUNT_BYTES_MAX: usize = 256;
-
-/// Told of every account that is deleted, after the deletion is committed.
-pub type OnDeleted = Box<dyn Fn(&BareJid) + Send + Sync>;
 
 /// All accounts of the domain.
 pub struct Accounts {
     domain: BareJid,
     iterations: u32,
-    /// As committed, and on the disk.
-    current: RwLock<cluster::Accounts>,
-    /// One change at a time.
-    writer: Mutex<Writer>,
-    on_deleted: OnDeleted,
+    cluster: Cluster,
+    meta: watch::Receiver<Arc<Meta>>,
 }
 
-struct Writer {
-    proposer: Proposer,
-    committed: Committed,
-    store: Arc<Store>,
-}
-
-/// Why an account is not changed; nothing has happened then.
+/// Why an account is not changed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AccountError {
     /// The name cannot be an account here.
@@ -56,30 +37,20 @@ pub enum AccountError {
     Password(CredentialsError),
     /// The rules say no.
     Refused(AccountRefusal),
+    /// Where the accounts are kept cannot be reached: whether it was done is not known.
+    Unreachable(String),
 }
 
 impl Accounts {
-    /// Opens the store in `directory` and reads all of it. New passwords get so many rounds of PBKDF2.
-    pub async fn open(
-        directory: &Path,
-        domain: BareJid,
-        iterations: u32,
-        on_deleted: OnDeleted,
-    ) -> Result<Arc<Accounts>, StoreError> {
-        let (store, current) = Store::open(directory)?;
-        let (proposer, committed) = log::open();
-        let has_begun = current.has_begun();
-        let writer = Mutex::new(Writer { proposer, committed, store: Arc::new(store) });
-        let accounts = Arc::new(Accounts { domain, iterations, current: RwLock::new(current), writer, on_deleted });
-        if !has_begun {
-            accounts.commit(&mut *accounts.writer.lock().await, &AccountChange::Begin(Secret(seed::fresh()))).await;
-        }
-        Ok(accounts)
+    /// The accounts of this cluster. New passwords get so many rounds of PBKDF2.
+    pub fn new(cluster: Cluster, domain: BareJid, iterations: u32) -> Accounts {
+        let meta = cluster.meta();
+        Accounts { domain, iterations, cluster, meta }
     }
 
     /// What is stored of an account, if there is one.
     pub fn credentials(&self, account: &BareJid) -> Option<Arc<Credentials>> {
-        self.current().credentials(account)
+        self.meta.borrow().accounts().credentials(account)
     }
 
     /// Makes names without an account look like the others; the same over restarts.
@@ -90,12 +61,12 @@ impl Accounts {
     /// A lasting secret of this service for one purpose.
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
         // The service begins before anybody can ask.
-        self.current().secret(purpose).unwrap_or_default()
+        self.meta.borrow().accounts().secret(purpose).unwrap_or_default()
     }
 
     /// Up to `max` accounts behind this one, by address.
     pub fn behind(&self, account: Option<&BareJid>, max: usize) -> Vec<BareJid> {
-        self.current().behind(account).take(max).cloned().collect()
+        self.meta.borrow().accounts().behind(account).take(max).cloned().collect()
     }
 
     /// Makes an account. Like the other changes it must not be dropped half done.
@@ -116,17 +87,12 @@ impl Accounts {
         Ok(account)
     }
 
-    /// Ends an account, and then its sessions.
+    /// Ends an account. Every node ends its sessions when it learns of that.
     pub async fn delete(&self, name: &str) -> Result<BareJid, AccountError> {
         let account = self.account(name)?;
         self.change(AccountRequest::Delete(account.clone())).await?;
         info!(%account, "account deleted");
-        (self.on_deleted)(&account);
         Ok(account)
-    }
-
-    fn current(&self) -> RwLockReadGuard<'_, cluster::Accounts> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `romeo` or `romeo@` and our domain.
@@ -161,37 +127,18 @@ impl Accounts {
     }
 
     async fn change(&self, request: AccountRequest) -> Result<(), AccountError> {
-        let mut writer = self.writer.lock().await;
-        let change = self.current().decide(&request).map_err(AccountError::Refused)?;
-        self.commit(&mut writer, &change).await;
-        Ok(())
-    }
-
-    /// Returns when the change is on the disk. If it cannot get there, nobody knows what the disk has, and the process ends: what was
-    /// acknowledged is read again at the next start.
-    async fn commit(&self, writer: &mut Writer, change: &AccountChange) {
-        writer.proposer.propose(codec::encode_change(change));
-        let Some((_, entry)) = writer.committed.next().await else { return };
-        let change = codec::decode_change(&entry).unwrap_or_else(|undecodable| give_up(&undecodable));
-        let (store, written) = (writer.store.clone(), change.clone());
-        match tokio::task::spawn_blocking(move || store.write(&written)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(failed)) => give_up(&failed),
-            Err(panicked) => give_up(&panicked),
+        match self.cluster.ask(MetaRequest::Account(request)).await {
+            Ok(_) => Ok(()),
+            Err(MetaError::Refused(MetaRefusal::Account(refusal))) => Err(AccountError::Refused(refusal)),
+            Err(error) => Err(AccountError::Unreachable(error.to_string())),
         }
-        self.current.write().unwrap_or_else(PoisonError::into_inner).apply(&change);
     }
-}
-
-fn give_up(cause: &dyn fmt::Display) -> ! {
-    error!("{cause}; this process ends");
-    std::process::exit(1)
 }
 
 impl fmt::Display for AccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AccountError::Name(text) => f.write_str(text),
+            AccountError::Name(text) | AccountError::Unreachable(text) => f.write_str(text),
             AccountError::Password(cause) => cause.fmt(f),
             AccountError::Refused(refusal) => refusal.fmt(f),
         }

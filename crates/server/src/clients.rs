@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_muc::Service;
-use conclave_xmpp::BareJid;
 use conclave_xmpp::parser::Limits as ParserLimits;
 use conclave_xmpp::stream::{StreamSettings, TlsPolicy};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accounts::Accounts;
 use crate::connection::Terms;
-use crate::hub::Hub;
 use crate::listener::{self, Places};
 use crate::outbound::OutboundLimits;
 use crate::pace::Pace;
-use crate::run::{Listeners, Node};
+use crate::run::Node;
 use crate::sessions::{End, SessionTable};
 use crate::settings::{Limits, PlainWithoutTls, RoomCreation, Settings};
 
@@ -25,33 +24,39 @@ const DEPTH_BEFORE_LOGIN: usize = 8;
 /// The table of sessions that the settings ask for.
 pub fn session_table(limits: &Limits) -> SessionTable {
     let outbound = OutboundLimits { bytes_max: limits.outbound_queue_bytes_max, stanzas_max: limits.outbound_queue_stanzas_max };
-    SessionTable::new(outbound, limits.sessions_per_account_max)
+    SessionTable::new(outbound)
 }
 
-/// An account is deleted: its sessions end.
-pub fn end_sessions(sessions: &SessionTable, account: &BareJid) {
-    sessions.of(account).iter().for_each(|bound| bound.end(End::AccountDeleted));
+/// Ends the sessions of accounts that are deleted, as this node learns of it.
+pub async fn end_deleted(node: Arc<Node>) {
+    let mut meta = node.cluster.meta();
+    loop {
+        let sessions = &node.sessions;
+        let deleted = sessions.accounts().into_iter().filter(|account| node.accounts.credentials(account).is_none());
+        deleted.flat_map(|account| sessions.of(&account)).for_each(|bound| bound.end(End::AccountDeleted));
+        tokio::select! {
+            changed = meta.changed() => if changed.is_err() { return },
+            () = node.shutdown.cancelled() => return,
+        }
+    }
 }
 
 /// Takes clients from here on, until the node's `shutdown`. Listeners close then, and streams end with `system-shutdown`.
-pub fn take(node: &Arc<Node>, listeners: Listeners) {
-    let Limits { connections_max, connections_per_address_max, rooms_max, .. } = node.settings.limits;
-    let Settings { domain, service_domain, .. } = node.settings.as_ref();
-    let service = Arc::new(service(node));
-    let hub = Hub::start(domain.clone(), service_domain.clone(), node.sessions.clone(), service, rooms_max);
-    let (hub, places) = (Arc::new(hub), Places::new(connections_max, connections_per_address_max));
+pub fn take(node: &Arc<Node>, c2s: Vec<TcpListener>, c2s_tls: Vec<TcpListener>) {
+    let Limits { connections_max, connections_per_address_max, .. } = node.settings.limits;
+    let places = Places::new(connections_max, connections_per_address_max);
     let accept = |listener: TcpListener, tls: Option<TlsAcceptor>, direct_tls: bool| {
         let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-        let terms = Arc::new(terms(node, &hub, tls, direct_tls, loopback));
+        let terms = Arc::new(terms(node, tls, direct_tls, loopback));
         node.connections.spawn(listener::accept(listener, terms, places.clone(), node.connections.clone()));
     };
     let tls = node.tls.as_ref();
-    listeners.c2s.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.starttls.clone()), false));
-    listeners.c2s_tls.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.direct.clone()), true));
+    c2s.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.starttls.clone()), false));
+    c2s_tls.into_iter().for_each(|listener| accept(listener, tls.map(|tls| tls.direct.clone()), true));
 }
 
 /// What the connections of one listener have in common. A listener on loopback has clients of this machine only.
-fn terms(node: &Arc<Node>, hub: &Arc<Hub>, tls: Option<TlsAcceptor>, direct_tls: bool, loopback: bool) -> Terms {
+fn terms(node: &Arc<Node>, tls: Option<TlsAcceptor>, direct_tls: bool, loopback: bool) -> Terms {
     let limits = &node.settings.limits;
     let trial = loopback && node.settings.plain_without_tls == PlainWithoutTls::Loopback;
     let policy = match (&tls, trial) {
@@ -67,7 +72,7 @@ fn terms(node: &Arc<Node>, hub: &Arc<Hub>, tls: Option<TlsAcceptor>, direct_tls:
         unauthenticated_max: Duration::from_secs(limits.unauthenticated_seconds_max.into()),
         pace: Pace { per_second: limits.session_stanzas_per_second, burst: limits.session_stanzas_burst },
         look_up: Arc::new(move |account| accounts.credentials(account)),
-        hub: hub.clone(),
+        hub: node.hub.clone(),
         shutdown: node.shutdown.clone(),
     }
 }
@@ -96,8 +101,9 @@ fn stream_settings(node: &Node, tls: TlsPolicy, plain_without_tls: bool) -> Stre
     }
 }
 
-fn service(node: &Node) -> Service {
-    let Settings { limits, admins, room_creation, .. } = node.settings.as_ref();
+/// The service's rules for rooms.
+pub fn service(settings: &Settings, accounts: &Accounts) -> Service {
+    let Settings { limits, admins, room_creation, .. } = settings;
     Service {
         admins: admins.clone(),
         creation_restricted: *room_creation == RoomCreation::Admins,
@@ -106,6 +112,6 @@ fn service(node: &Node) -> Service {
         groupchat_bytes_max: limits.groupchat_bytes_max,
         room_messages_per_second: limits.room_messages_per_second,
         lock_milliseconds: u64::from(limits.room_lock_seconds_max) * 1000,
-        secret: node.accounts.secret("occupant ids"),
+        secret: accounts.secret("occupant ids"),
     }
 }

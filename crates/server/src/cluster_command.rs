@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::admin::asking::{AskError, connect};
 use crate::admin::{Answer, Ask};
 use crate::args::{AsJson, Cluster, ClusterCommand, ClusterInit, ClusterJoin, WhichNode};
+use crate::cluster;
 
 /// Bytes of a file with a token that are read, at most.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
@@ -23,7 +24,7 @@ pub enum ClusterError {
     /// The file of the token cannot be read.
     TokenFile(PathBuf, io::Error),
     /// The directory cannot be made a node's.
-    Directory(PathBuf, String),
+    Directory(String),
 }
 
 /// Does what is asked, and says so.
@@ -47,7 +48,8 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
 
 fn make(init: &ClusterInit, node: &WhichNode, out: &mut impl Write) -> Result<(), ClusterError> {
     let dir = directory(node)?;
-    let _ = init;
+    let made = cluster::init(&dir, Some(init.shards), Some(init.initial_nodes.into()), None);
+    made.map_err(|error| ClusterError::Directory(error.to_string()))?;
     say(out, &format!("{} is the first node of a new cluster; start it with `conclave serve`", dir.display()))
 }
 
@@ -58,8 +60,12 @@ fn enter(join: &ClusterJoin, node: &WhichNode, out: &mut impl Write) -> Result<(
         (None, Some(path)) => first_line(path).map_err(|cause| ClusterError::TokenFile(path.clone(), cause))?,
         (None, None) => String::new(),
     };
-    let _ = token;
-    say(out, &format!("{} is a member now; start it with `conclave serve`", dir.display()))
+    let token = cluster::join(&dir, &token).map_err(|error| ClusterError::Directory(error.to_string()))?;
+    let (node, address) = (token.node(), token.address());
+    say(
+        out,
+        &format!("{} is node {node} now; start it with `conclave serve`, so that the others find it at {address}", dir.display()),
+    )
 }
 
 /// Nothing but the token is printed: it is meant for a file or a pipe.
@@ -107,7 +113,7 @@ impl fmt::Display for ClusterError {
         match self {
             ClusterError::Ask(cause) => cause.fmt(f),
             ClusterError::TokenFile(path, cause) => write!(f, "the token cannot be read from {}: {cause}", path.display()),
-            ClusterError::Directory(path, cause) => write!(f, "{}: {cause}", path.display()),
+            ClusterError::Directory(cause) => f.write_str(cause),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use conclave_xmpp::sasl::{ChannelBinding, Credentials};
 use conclave_xmpp::stream::{Action, Stream, StreamSettings};
 use conclave_xmpp::stream_error::{StreamCondition, StreamError};
-use conclave_xmpp::{BareJid, Condition, StanzaError};
+use conclave_xmpp::{BareJid, Condition, FullJid, StanzaError};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,13 +24,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, NotBound};
 use crate::io::{Io, exporter};
 use crate::outbound::Inflow;
 use crate::pace::{Meter, Pace};
 use crate::router::Router;
 use crate::seed;
-use crate::sessions::{BindError, Bound, End};
+use crate::sessions::{Bound, End};
 
 /// Bytes that one read takes, at most. On the stack, so that an idle connection holds none.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -147,12 +147,17 @@ struct Session {
     inflow: Inflow,
     router: Router,
     meter: Meter,
+    /// Says when the node ends.
+    stopping: CancellationToken,
 }
 
 impl Drop for Session {
     /// However the connection ends, by a panic too: the session leaves its rooms, and its JID is free again.
     fn drop(&mut self) {
-        self.router.depart();
+        // A node that stops leaves its sessions where they sit: they have the grace to come back through another.
+        if !self.stopping.is_cancelled() {
+            self.router.depart();
+        }
     }
 }
 
@@ -242,7 +247,7 @@ impl Connection {
                     self.answer(|stream, out| block_in_place(|| stream.credentials(found.as_deref(), out)));
                 }
                 Action::Authenticated { account } => self.account = Some(account),
-                Action::Bind { resource } => self.bind(&resource),
+                Action::Bind { resource } => self.bind(&resource).await,
                 Action::Stanza(stanza) => {
                     // Who is ended has no say any more: another may have its JID already.
                     if let Some(session) = self.session.as_mut().filter(|session| !session.bound.is_ended()) {
@@ -290,33 +295,42 @@ impl Connection {
         Ok(connection)
     }
 
-    fn bind(&mut self, resource: &str) {
+    async fn bind(&mut self, resource: &str) {
         let Some(account) = self.account.clone() else { return };
         let result = match self.terms.hub.sessions.bind(&account, resource) {
-            Ok((bound, inflow)) => {
-                let jid = bound.session.jid.clone();
-                debug!(session = %jid, "bound");
-                if (self.terms.look_up)(&account).is_none() {
-                    // Deleted after it had proved who it is, and before its sessions were ended.
-                    bound.end(End::AccountDeleted);
-                }
-                if self.terms.shutdown.is_cancelled() {
-                    bound.end(End::Stopped);
-                }
-                let router = Router::new(self.terms.hub.clone(), bound.clone());
-                self.session = Some(Session { bound, inflow, router, meter: Meter::new(self.terms.pace) });
-                Ok(jid)
-            }
-            Err(BindError::Resource(error)) => Err(StanzaError::new(Condition::BadRequest).text(error.to_string())),
-            Err(BindError::TooMany) => Err(StanzaError::wait("this account has all the sessions that it may have; end one")),
+            Ok((bound, inflow)) => self.hold(&account, bound, inflow).await,
+            Err(error) => Err(StanzaError::new(Condition::BadRequest).text(error.to_string())),
         };
         self.answer(|stream, out| stream.bound(result, out));
+    }
+
+    /// Has a session hold its full JID. Whoever held it is ended.
+    async fn hold(&mut self, account: &BareJid, bound: Arc<Bound>, inflow: Inflow) -> Result<FullJid, StanzaError> {
+        let router = Router::new(self.terms.hub.clone(), bound.clone());
+        let (meter, stopping) = (Meter::new(self.terms.pace), self.terms.shutdown.clone());
+        // From here on it departs, however this ends.
+        let session = Session { bound: bound.clone(), inflow, router, meter, stopping };
+        self.terms.hub.bind(&bound).await.map_err(|not| match not {
+            NotBound::TooMany => StanzaError::wait("this account has all the sessions that it may have; end one"),
+            NotBound::Unreachable => StanzaError::wait("the servers of this account cannot be reached at the moment; try again"),
+        })?;
+        let jid = bound.session.jid.clone();
+        debug!(session = %jid, "bound");
+        if (self.terms.look_up)(account).is_none() {
+            // Deleted after it had proved who it is, and before its sessions were ended.
+            bound.end(End::AccountDeleted);
+        }
+        if self.terms.shutdown.is_cancelled() {
+            bound.end(End::Stopped);
+        }
+        self.session = Some(session);
+        Ok(jid)
     }
 
     /// The client has closed its stream: its leaves are committed, and what they made others say to it is written, before we close ours.
     async fn leave(&mut self) -> io::Result<()> {
         if let Some(session) = &mut self.session {
-            session.router.leave_all(Vec::new()).await;
+            session.router.leave_all(&[]).await;
         }
         while self.session.as_mut().is_some_and(|session| session.inflow.take_ready()) {
             if self.write_outgoing().await?.is_some() {
@@ -351,7 +365,7 @@ impl Connection {
     async fn end(&mut self, error: StreamError) -> io::Result<Done> {
         self.actions.clear();
         if let Some(session) = self.session.as_mut().filter(|_| !self.terms.shutdown.is_cancelled()) {
-            session.router.leave_all(Vec::new()).await;
+            session.router.leave_all(&[]).await;
         }
         self.answer(|stream, out| stream.fail(error, out));
         let patience = if self.terms.shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };

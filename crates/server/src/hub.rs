@@ -1,18 +1,29 @@
-//! What every connection of this node needs: whom we are, who is here, where the rooms are.
+//! What every connection of this node needs: whom we are, who is here, and the way to the homes.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use conclave_cluster::ShardMap;
-use conclave_muc::{Listing, Request, Service};
-use conclave_xmpp::BareJid;
+use conclave_cluster::answer::{RoomLine, Verdict};
+use conclave_cluster::bound_sessions::SessionRequest;
+use conclave_cluster::request::{Ask, Request};
+use conclave_muc::{Listing, Session};
+use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::warn;
 
-use crate::sessions::SessionTable;
-use crate::shard_task::{self, Shared, ToShard};
+use crate::edge_task::{self, Asked};
+use crate::metrics::Metrics;
+use crate::sessions::{Bound, SessionTable};
 
-/// Shards of this node's rooms. A cluster chooses the number once, when it is made.
-pub const SHARDS: u16 = 16;
+/// How long a stream that ends waits until its leaves are committed. They are carried out in any case.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a shard may take to list its rooms.
+const LIST_MAX: Duration = Duration::from_secs(5);
 
 /// The middle of the node: no rule lives here.
 pub struct Hub {
@@ -22,60 +33,213 @@ pub struct Hub {
     pub service_domain: BareJid,
     /// The sessions of this node.
     pub sessions: Arc<SessionTable>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     map: ShardMap,
-    shards: Vec<mpsc::Sender<ToShard>>,
+    edges: Vec<mpsc::UnboundedSender<Asked>>,
+    homes: Arc<Mutex<BTreeMap<u16, u32>>>,
+    /// The node itself, where it asks on nobody's behalf.
+    own: Session,
+}
+
+/// Why a session is not bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotBound {
+    /// The account has all the sessions that it may have.
+    TooMany,
+    /// Where the account's sessions are kept cannot be reached.
+    Unreachable,
 }
 
 impl Hub {
-    /// Starts the shards.
+    /// Starts an edge for each of so many shards.
     pub fn start(
         domain: BareJid,
         service_domain: BareJid,
-        sessions: Arc<SessionTable>,
-        service: Arc<Service>,
-        rooms_max: usize,
-    ) -> Hub {
-        let shared = Shared { sessions: sessions.clone(), service, rooms: Arc::new(AtomicUsize::new(0)), rooms_max };
-        let shards = (0..SHARDS).map(|_| shard_task::start(shared.clone())).collect();
-        Hub { domain, service_domain, sessions, map: ShardMap::new(SHARDS), shards }
+        shards: u16,
+        shared: edge_task::Shared,
+        bounces: mpsc::UnboundedReceiver<(Session, Vec<u8>)>,
+    ) -> Arc<Hub> {
+        let (sessions, homes, metrics) = (shared.sessions.clone(), shared.homes.clone(), shared.metrics.clone());
+        let own = Session { jid: own_jid(&domain), id: sessions.next_id() };
+        let edges = (0..shards).map(|shard| edge_task::start(shared.clone(), shard)).collect();
+        let hub = Arc::new(Hub { domain, service_domain, sessions, metrics, map: ShardMap::new(shards), edges, homes, own });
+        tokio::spawn(bounce(Arc::downgrade(&hub), bounces));
+        hub
     }
 
-    /// The shard of a room.
-    pub fn shard_of(&self, room: &BareJid) -> u16 {
-        self.map.shard_of(room)
+    /// The shard of a room, or of an account.
+    pub fn shard_of(&self, jid: &BareJid) -> u16 {
+        self.map.shard_of(jid)
     }
 
-    /// Puts something into a shard's inbox; waits while that is full.
-    pub async fn ask(&self, shard: u16, input: ToShard) {
-        if let Some(inbox) = self.shards.get(usize::from(shard)) {
-            // A shard ends only with the process.
-            let _ = inbox.send(input).await;
+    /// Shards without a home, as far as this node knows.
+    pub fn homeless(&self) -> BTreeSet<u16> {
+        let homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..self.map.shards()).filter(|shard| !homes.contains_key(shard)).collect()
+    }
+
+    /// The node that is the home of a shard, as far as this node knows.
+    pub fn home_of(&self, shard: u16) -> Option<u32> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner).get(&shard).copied()
+    }
+
+    /// A session asks something of a shard. Waits while it leaves too much unanswered.
+    pub async fn ask(&self, bound: &Bound, shard: u16, ask: Ask) -> oneshot::Receiver<Option<Verdict>> {
+        // What has to be carried out in any case is not kept waiting by what has not.
+        let permit = match ask.is_final() {
+            true => None,
+            // The semaphore is never closed.
+            false => bound.unanswered.clone().acquire_owned().await.ok(),
+        };
+        let number = bound.next_number.fetch_add(1, Ordering::Relaxed);
+        let request = Request { session: bound.session.clone(), number, floor: number, ask };
+        let (done, answer) = oneshot::channel();
+        self.put(shard, Asked { request, permit, done: Some(done) });
+        answer
+    }
+
+    fn put(&self, shard: u16, asked: Asked) {
+        if let Some(edge) = self.edges.get(usize::from(shard)) {
+            // An edge ends only with the process.
+            let _ = edge.send(asked);
         }
     }
 
-    /// A session leaves all rooms of some shards. Returns when that is committed.
-    pub async fn leave_all(&self, shards: impl Iterator<Item = u16>, request: &Request) {
-        let mut waiting = Vec::new();
+    /// Has a session bound where its account is at home.
+    pub async fn bind(&self, bound: &Bound) -> Result<(), NotBound> {
+        let session = bound.session.clone();
+        let shard = self.shard_of(&session.jid.to_bare());
+        let ask = Ask::Session(SessionRequest::Bind { session, attachment: Default::default() });
+        match self.ask(bound, shard, ask).await.await {
+            Ok(Some(Verdict::Done)) => Ok(()),
+            Ok(Some(Verdict::TooManySessions)) => Err(NotBound::TooMany),
+            _ => Err(NotBound::Unreachable),
+        }
+    }
+
+    /// All sessions of this node are bound anew: it has become another incarnation.
+    pub async fn bind_all(&self) {
+        for bound in self.sessions.all() {
+            if self.bind(&bound).await.is_err() {
+                warn!(session = %bound.session.jid, "a session could not be bound anew; it is reached by rooms only");
+            }
+        }
+    }
+
+    /// A session is bound no more.
+    pub async fn unbind(&self, bound: &Bound) {
+        let session = bound.session.clone();
+        let shard = self.shard_of(&session.jid.to_bare());
+        let answer = self.ask(bound, shard, Ask::Session(SessionRequest::Unbind { session })).await;
+        // It is carried out in any case.
+        let _ = timeout(LEAVE_MAX, answer).await;
+    }
+
+    /// A session leaves all rooms of some shards. Returns when that is committed, or after a while.
+    pub async fn leave_all(&self, bound: &Bound, shards: impl Iterator<Item = u16>, presence: &[Element]) {
+        let mut answers = Vec::new();
         for shard in shards {
-            let (done, answer) = oneshot::channel();
-            self.ask(shard, ToShard::LeaveAll { request: Box::new(request.clone()), done }).await;
-            waiting.push(answer);
+            answers.push(self.ask(bound, shard, Ask::Gone(presence.to_vec())).await);
         }
-        for answer in waiting {
-            // An answer that never comes means that the shard ended with the process.
-            let _ = answer.await;
-        }
+        let all = async {
+            for answer in answers {
+                // An answer that never comes means that the process ends.
+                let _ = answer.await;
+            }
+        };
+        // They are carried out in any case.
+        let _ = timeout(LEAVE_MAX, all).await;
     }
 
-    /// The public rooms of all shards, by address.
+    /// The public rooms of all shards, by address. Those of a shard that cannot be reached are missing.
     pub async fn listings(&self) -> Vec<Listing> {
         let mut all = Vec::new();
-        for shard in 0..self.map.shards() {
-            let (answer, listings) = oneshot::channel();
-            self.ask(shard, ToShard::Listings(answer)).await;
-            all.extend(listings.await.unwrap_or_default());
+        for verdict in self.ask_all(|| Ask::Listings).await {
+            if let Verdict::Listings(listings) = verdict {
+                all.extend(listings);
+            }
         }
         all.sort_by(|one, other| one.jid.cmp(&other.jid));
         all
     }
+
+    /// All rooms, by address, for those who run the service.
+    pub async fn rooms(&self) -> Vec<RoomLine> {
+        let mut all = Vec::new();
+        for verdict in self.ask_all(|| Ask::Rooms(None)).await {
+            if let Verdict::Rooms(rooms) = verdict {
+                all.extend(rooms);
+            }
+        }
+        all.sort_by(|one, other| one.jid.cmp(&other.jid));
+        all
+    }
+
+    /// One room; nothing if there is none, or if nobody can say. The second says which.
+    pub async fn room(&self, room: &BareJid) -> (Option<RoomLine>, bool) {
+        let answer = self.ask_own(self.shard_of(room), Ask::Rooms(Some(room.clone())));
+        match timeout(LIST_MAX, answer).await {
+            Ok(Ok(Some(Verdict::Rooms(rooms)))) => (rooms.into_iter().next(), true),
+            _ => (None, false),
+        }
+    }
+
+    async fn ask_all(&self, ask: impl Fn() -> Ask) -> Vec<Verdict> {
+        let answers: Vec<_> = (0..self.map.shards()).map(|shard| self.ask_own(shard, ask())).collect();
+        let mut verdicts = Vec::new();
+        for answer in answers {
+            if let Ok(Ok(Some(verdict))) = timeout(LIST_MAX, answer).await {
+                verdicts.push(verdict);
+            }
+        }
+        verdicts
+    }
+
+    fn ask_own(&self, shard: u16, ask: Ask) -> oneshot::Receiver<Option<Verdict>> {
+        let number = self.sessions.next_id();
+        let (done, answer) = oneshot::channel();
+        let request = Request { session: self.own.clone(), number, floor: number, ask };
+        self.put(shard, Asked { request, permit: None, done: Some(done) });
+        answer
+    }
+}
+
+/// The node's own name, where it asks on nobody's behalf. No account has it.
+fn own_jid(domain: &BareJid) -> FullJid {
+    domain.with_resource("node").expect("this resource is well-formed")
+}
+
+/// What a session could not take goes back to whoever sent it, as from the session.
+async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::UnboundedReceiver<(Session, Vec<u8>)>) {
+    while let Some((session, bytes)) = bounces.recv().await {
+        let Some(hub) = hub.upgrade() else { return };
+        let Some((sender, error)) = Stanza::from_text(&bytes).ok().and_then(bounced) else { continue };
+        let number = hub.sessions.next_id();
+        let shard = hub.shard_of(&sender.to_bare());
+        // In the session's name, but with a number of the node's: the session's own are the connection's to give.
+        let session = Session { jid: session.jid, id: hub.own.id };
+        let request = Request { session, number, floor: number, ask: Ask::User(Jid::from(sender), error) };
+        hub.put(shard, Asked { request, permit: None, done: None });
+    }
+}
+
+fn bounced(stanza: Stanza) -> Option<(FullJid, Stanza)> {
+    let sender = stanza.head().from.clone()?.to_full()?;
+    if !stanza.may_be_answered() {
+        return None;
+    }
+    let error = StanzaError::wait("the receiver is behind with reading; try again later").to_element();
+    let stanza = match stanza {
+        Stanza::Message(message) => {
+            let payloads = message.payloads.into_iter().chain([error]).collect();
+            Stanza::Message(Message { kind: MessageKind::Error, payloads, ..message })
+        }
+        Stanza::Iq(iq) => {
+            let payloads = iq.payloads.into_iter().chain([error]).collect();
+            Stanza::Iq(Iq { kind: IqKind::Error, payloads, ..iq })
+        }
+        Stanza::Presence(_) => return None,
+    };
+    Some((sender, stanza))
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use conclave_cluster::{service, shard};
-use conclave_muc::{Asked, Attachment, Request};
-use conclave_xmpp::{Condition, Element, Encoded, Jid, Presence, PresenceKind, Stanza, StanzaError, Timestamp};
-
+use conclave_cluster::bound_sessions::SessionRequest;
+use conclave_cluster::request::Ask;
+use conclave_cluster::service;
+use conclave_xmpp::{Condition, Element, Encoded, Jid, Presence, PresenceKind, Stanza, StanzaError};
 use tokio::runtime::Handle;
 
 use crate::account;
@@ -15,14 +14,12 @@ use crate::domain;
 use crate::hub::Hub;
 use crate::outbound::Outgoing;
 use crate::sessions::Bound;
-use crate::shard_task::ToShard;
+use crate::shard_task::wall_clock;
 
 /// The way of one session's stanzas into the node.
 pub struct Router {
     hub: Arc<Hub>,
     bound: Arc<Bound>,
-    /// Stanzas that the session sent.
-    number: u64,
     /// Shards that it has asked something; where else could it sit.
     shards: BTreeSet<u16>,
 }
@@ -30,12 +27,12 @@ pub struct Router {
 impl Router {
     /// For a session that was just bound.
     pub fn new(hub: Arc<Hub>, bound: Arc<Bound>) -> Router {
-        Router { hub, bound, number: 0, shards: BTreeSet::new() }
+        Router { hub, bound, shards: BTreeSet::new() }
     }
 
-    /// Routes the session's next stanza. Waits while the room's shard is overloaded.
+    /// Routes the session's next stanza. Waits while the session leaves too much unanswered.
     pub async fn route(&mut self, stanza: Stanza) {
-        self.number += 1;
+        self.hub.metrics.stanzas_in.inc();
         let Some(to) = stanza.head().to.clone() else {
             return self.for_account(stanza).await;
         };
@@ -47,30 +44,29 @@ impl Router {
             return self.reply(stanza.error_reply(&StanzaError::new(Condition::RemoteServerNotFound).text(text)));
         }
         if to.local().is_none() {
-            return self.reply(domain::answer(&stanza, &self.hub.service_domain, now()));
+            return self.reply(domain::answer(&stanza, &self.hub.service_domain, wall_clock()));
         }
         if to.resource().is_none() && to.to_bare() == self.bound.session.jid.to_bare() && matches!(stanza, Stanza::Iq(_)) {
             return self.for_account(stanza).await;
         }
-        self.reply(account::deliver(&self.hub.sessions, &self.bound, &to, &stanza));
+        self.for_user(to, stanza).await;
     }
 
-    /// The session leaves all rooms. Returns when that is committed.
-    pub async fn leave_all(&mut self, presence: Vec<Element>) {
-        self.number += 1;
-        let request = shard::departure(self.bound.session.clone(), self.number, presence);
-        self.hub.leave_all(std::mem::take(&mut self.shards).into_iter(), &request).await;
+    /// The session leaves all rooms. Returns when that is committed, or after a while.
+    pub async fn leave_all(&mut self, presence: &[Element]) {
+        let shards = std::mem::take(&mut self.shards);
+        self.hub.leave_all(&self.bound, shards.into_iter(), presence).await;
     }
 
     /// The session is over, whether anybody waits for that or not.
     pub fn depart(&mut self) {
         let (hub, bound) = (self.hub.clone(), self.bound.clone());
         let shards = std::mem::take(&mut self.shards);
-        let request = shard::departure(bound.session.clone(), self.number + 1, Vec::new());
         // Without a runtime the process is at its end.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            hub.leave_all(shards.into_iter(), &request).await;
+            hub.leave_all(&bound, shards.into_iter(), &[]).await;
+            hub.unbind(&bound).await;
             hub.sessions.unbind(&bound);
         });
     }
@@ -84,19 +80,28 @@ impl Router {
                 Err(error) => stanza.error_reply(&error),
             }),
             Stanza::Iq(_) => {}
-            Stanza::Message(_) => {
-                let own = Jid::from(self.bound.session.jid.to_bare());
-                self.reply(account::deliver(&self.hub.sessions, &self.bound, &own, &stanza));
-            }
+            Stanza::Message(_) => self.for_user(Jid::from(self.bound.session.jid.to_bare()), stanza).await,
         }
     }
 
     /// An unavailable presence to nobody in particular leaves all rooms.
     async fn own_presence(&mut self, presence: &Presence) {
-        account::note_presence(&self.bound, presence);
-        if presence.kind == PresenceKind::Unavailable {
-            self.leave_all(presence.payloads.clone()).await;
+        if let Some(priority) = account::priority(presence) {
+            let session = self.bound.session.clone();
+            let shard = self.hub.shard_of(&session.jid.to_bare());
+            let said = self.hub.ask(&self.bound, shard, Ask::Session(SessionRequest::Presence { session, priority })).await;
+            // It is in force before anything that the session says next; should it fail, the session is reached as before.
+            let _ = said.await;
         }
+        if presence.kind == PresenceKind::Unavailable {
+            self.leave_all(&presence.payloads).await;
+        }
+    }
+
+    async fn for_user(&mut self, to: Jid, stanza: Stanza) {
+        let shard = self.hub.shard_of(&to.to_bare());
+        // What becomes of it comes as a stanza, if at all.
+        drop(self.hub.ask(&self.bound, shard, Ask::User(to, stanza)).await);
     }
 
     async fn for_service(&mut self, to: &Jid, stanza: Stanza) {
@@ -107,14 +112,8 @@ impl Router {
         let room = to.to_bare();
         let shard = self.hub.shard_of(&room);
         self.shards.insert(shard);
-        let request = Request {
-            session: self.bound.session.clone(),
-            attachment: Attachment::default(),
-            number: self.number,
-            floor: self.number,
-            what: Asked::Stanza(stanza),
-        };
-        self.hub.ask(shard, ToShard::Request { room, request: Box::new(request) }).await;
+        // As above.
+        drop(self.hub.ask(&self.bound, shard, Ask::Room(room, stanza)).await);
     }
 
     fn reply(&self, stanza: Option<Encoded>) {
@@ -122,9 +121,4 @@ impl Router {
             self.bound.push(Outgoing::Stanza(stanza));
         }
     }
-}
-
-fn now() -> Timestamp {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Timestamp(u64::try_from(millis).unwrap_or(0))
 }

@@ -1,5 +1,7 @@
 //! One node, from its settings to its end.
 
+mod parts;
+
 use std::fmt;
 use std::fs::DirBuilder;
 use std::future::pending;
@@ -20,29 +22,48 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::accounts::{Accounts, StoreError};
+use crate::accounts::Accounts;
 use crate::admin::{self, listener::SocketFile};
+use crate::cluster::{Cluster, ClusterError};
+use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::sessions::{End, SessionTable};
 use crate::settings::Settings;
+use crate::shard_task::Replicas;
 use crate::tls::{Tls, TlsError};
-use crate::{clients, http, notify, open_files};
+use crate::{clients, drain, health, http, notify, open_files};
+use parts::Parts;
 
 /// How long streams may take to end; the process is gone within a second of SIGTERM.
 const FAREWELL_MAX: Duration = Duration::from_millis(800);
+
+/// How long leadership may take to be handed over before the node ends.
+const HAND_OVER_MAX: Duration = Duration::from_secs(2);
+
+/// How long a node that starts waits for homes of all shards before it takes clients all the same: they are told to wait.
+const HOMES_MAX: Duration = Duration::from_secs(10);
+
+/// How often the node looks whether they are there.
+const HOMES_LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What every part of a node can rely on.
 pub struct Node {
     /// What it was told.
     pub settings: Arc<Settings>,
+    /// The cluster that it is a node of.
+    pub cluster: Cluster,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
     /// Who is here.
     pub sessions: Arc<SessionTable>,
+    /// The way to the homes.
+    pub hub: Arc<Hub>,
+    /// The replicas of shards that are here.
+    pub replicas: Arc<Replicas>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// How TLS begins, if there is a certificate.
     pub tls: Option<Tls>,
-    /// What it counts of itself.
-    pub metrics: Arc<Metrics>,
     /// Where it listens.
     pub addresses: Addresses,
     /// Says that the node ends: listeners close, streams end with `system-shutdown`.
@@ -60,6 +81,8 @@ pub struct Addresses {
     pub c2s_tls: Vec<SocketAddr>,
     /// Metrics and health.
     pub http: Vec<SocketAddr>,
+    /// For other nodes.
+    pub peer: Option<SocketAddr>,
 }
 
 /// The sockets at those addresses.
@@ -68,6 +91,15 @@ pub struct Listeners {
     pub c2s: Vec<TcpListener>,
     /// With TLS from the first byte.
     pub c2s_tls: Vec<TcpListener>,
+    /// For those who watch.
+    pub http: Vec<TcpListener>,
+}
+
+impl Listeners {
+    fn addresses(&self) -> Addresses {
+        let of = |listeners: &[TcpListener]| listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        Addresses { c2s: of(&self.c2s), c2s_tls: of(&self.c2s_tls), http: of(&self.http), peer: None }
+    }
 }
 
 /// A node that serves.
@@ -77,13 +109,13 @@ pub struct Running {
     _socket: SocketFile,
 }
 
-/// Why a node does not start.
+/// Why a node does not start, or has to end.
 #[derive(Debug)]
 pub enum StartError {
     /// The data directory cannot be made.
     Directory(PathBuf, io::Error),
-    /// The accounts cannot be read.
-    Accounts(StoreError),
+    /// The node cannot be one of its cluster.
+    Cluster(ClusterError),
     /// There is no TLS.
     Tls(TlsError),
     /// An address cannot be listened on.
@@ -92,6 +124,8 @@ pub enum StartError {
     Admin(PathBuf, io::Error),
     /// The process cannot be told to end.
     Signals(io::Error),
+    /// It can do no more good.
+    Failed(String),
 }
 
 /// Runs a node until SIGTERM or SIGINT; with `end_with_stdin` also until nobody has the other end of standard input any more.
@@ -99,17 +133,37 @@ pub async fn serve(settings: Settings, end_with_stdin: bool) -> Result<(), Start
     let signals = Signals::new().map_err(StartError::Signals)?;
     let stdin = if end_with_stdin { Some(stdin_pipe().map_err(StartError::Signals)?) } else { None };
     open_files::raise();
-    let running = Running::start(settings).await?;
+    let wanted = async {
+        tokio::select! {
+            signal = signals.wait() => info!("{signal}: the node ends"),
+            () = closed(stdin) => info!("whoever started this node wants no more of it, or is gone: the node ends"),
+        }
+    };
+    tokio::pin!(wanted);
+    let running = tokio::select! {
+        started = Running::start(settings) => started?,
+        // A node that waits for others can be told to wait no more.
+        () = &mut wanted => return Ok(()),
+    };
     notify::ready();
     tokio::select! {
-        signal = signals.wait() => {
-            info!("{signal}: the node ends");
-            notify::stopping();
-        }
-        () = closed(stdin) => info!("whoever started this node wants no more of it, or is gone: the node ends"),
+        () = &mut wanted => notify::stopping(),
+        reason = running.node.cluster.failed() => return Err(StartError::Failed(reason)),
     }
     running.stop().await;
     Ok(())
+}
+
+impl Node {
+    /// No client is let in any more, and those that are here are told that the node stops. Returns when they are gone, or have had their time.
+    pub async fn end_streams(&self) {
+        self.shutdown.cancel();
+        self.sessions.end_all(End::Stopped);
+        self.connections.close();
+        if tokio::time::timeout(FAREWELL_MAX, self.connections.wait()).await.is_err() {
+            warn!("{} connections did not end in time", self.connections.len());
+        }
+    }
 }
 
 impl Running {
@@ -117,48 +171,52 @@ impl Running {
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
         let dir = settings.dir.clone();
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|cause| StartError::Directory(dir.clone(), cause))?;
-        let sessions = Arc::new(clients::session_table(&settings.limits));
-        let table = sessions.clone();
-        let on_deleted = Box::new(move |account: &_| clients::end_sessions(&table, account));
-        let accounts = Accounts::open(&dir.join("accounts"), settings.domain.clone(), settings.password_iterations, on_deleted)
-            .await
-            .map_err(StartError::Accounts)?;
         let tls = settings.certificate.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
         warn_of_other_names(&settings, tls.as_ref());
-        let listeners = Listeners { c2s: listen(&settings.c2s).await?, c2s_tls: listen(&settings.c2s_tls).await? };
-        let http = listen(&settings.http).await?;
-        let addresses =
-            Addresses { c2s: addresses(&listeners.c2s), c2s_tls: addresses(&listeners.c2s_tls), http: addresses(&http) };
+        let listeners = Listeners {
+            c2s: listen(&settings.c2s).await?,
+            c2s_tls: listen(&settings.c2s_tls).await?,
+            http: listen(&settings.http).await?,
+        };
+        let (addresses, settings) = (listeners.addresses(), Arc::new(settings));
+        let (shutdown, connections) = (CancellationToken::new(), TaskTracker::new());
+        let parts = parts::start(&settings, &addresses).await.map_err(StartError::Cluster)?;
+        let addresses = Addresses { peer: Some(parts.cluster.peer_address()), ..addresses };
         let socket = admin::socket(&dir);
         let admin = admin::listener::bind(&socket).map_err(|cause| StartError::Admin(socket.clone(), cause))?;
-        let (shutdown, connections) = (CancellationToken::new(), TaskTracker::new());
-        let metrics = Arc::new(Metrics::new());
-        let node = Node { settings: Arc::new(settings), accounts, sessions, tls, metrics, addresses, shutdown, connections };
+        let Parts { cluster, accounts, sessions, hub, replicas, metrics } = parts;
+        let node = Node { settings, cluster, accounts, sessions, hub, replicas, metrics, tls, addresses, shutdown, connections };
         let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
         tokio::spawn(admin::listener::serve(admin, running.node.clone()));
-        clients::take(&running.node, listeners);
-        running.watched(http);
+        tokio::spawn(clients::end_deleted(running.node.clone()));
+        tokio::spawn(drain::follow(running.node.clone()));
+        let (watchers, answers) = (listeners.http, Arc::new(health::answers(&running.node)));
+        for listener in watchers {
+            tokio::spawn(http::serve(listener, answers.clone(), running.node.shutdown.clone()));
+        }
+        running.await_homes().await;
+        clients::take(&running.node, listeners.c2s, listeners.c2s_tls);
         running.say_where();
         Ok(running)
     }
 
-    /// Ends everything; returns when the streams are closed, or have had their time.
+    /// Ends everything; returns when the streams are closed, or have had their time. Where there are other nodes, they take over first, and who sits in
+    /// rooms by way of this one has the grace to come back through another.
     pub async fn stop(self) {
-        self.node.shutdown.cancel();
-        self.node.sessions.end_all(End::Stopped);
-        self.node.connections.close();
-        if tokio::time::timeout(FAREWELL_MAX, self.node.connections.wait()).await.is_err() {
-            warn!("{} connections did not end in time", self.node.connections.len());
-        }
+        let node = &self.node;
+        node.cluster.hand_over(HAND_OVER_MAX).await;
+        node.end_streams().await;
+        node.cluster.end().await;
     }
 
-    fn watched(&self, listeners: Vec<TcpListener>) {
-        let node = self.node.clone();
-        let ready = move || if node.shutdown.is_cancelled() { Err("the node ends".to_owned()) } else { Ok(()) };
-        let answers =
-            Arc::new(http::Answers { metrics: self.node.metrics.clone(), healthy: Box::new(|| Ok(())), ready: Box::new(ready) });
-        for listener in listeners {
-            tokio::spawn(http::serve(listener, answers.clone(), self.node.shutdown.clone()));
+    async fn await_homes(&self) {
+        let homes = async {
+            while !self.node.hub.homeless().is_empty() {
+                tokio::time::sleep(HOMES_LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(HOMES_MAX, homes).await.is_err() {
+            warn!("not all shards have a home so far; clients are told to wait");
         }
     }
 
@@ -211,10 +269,6 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError
     Ok(listeners)
 }
 
-fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
-}
-
 fn warn_of_other_names(settings: &Settings, tls: Option<&Tls>) {
     let files = settings.certificate.as_ref();
     if let Some((files, _)) = files.zip(tls).filter(|(_, tls)| !tls.is_for(settings.domain.as_str())) {
@@ -228,7 +282,8 @@ impl fmt::Display for StartError {
             StartError::Directory(path, cause) => {
                 write!(f, "the data directory {} cannot be made: {cause}; another one is set with `dir`", path.display())
             }
-            StartError::Accounts(cause) => cause.fmt(f),
+            StartError::Cluster(cause) => cause.fmt(f),
+            StartError::Failed(reason) => f.write_str(reason),
             StartError::Tls(cause) => cause.fmt(f),
             StartError::Listen(address, cause) => {
                 write!(f, "cannot listen on {address}: {cause}")?;

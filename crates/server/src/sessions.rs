@@ -1,20 +1,18 @@
 //! The sessions of this node: who is bound under which full JID, and how each is reached.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use conclave_cluster::repeats::UNANSWERED_MAX;
 use conclave_muc::Session;
 use conclave_xmpp::element::escape_attribute;
-use conclave_xmpp::{BareJid, Encoded, FullJid, JidError};
-use tokio::sync::Notify;
+use conclave_xmpp::{BareJid, Encoded, JidError};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::outbound::{Inflow, Outbound, OutboundLimits, Outgoing};
-
-/// Says that a session has sent no presence, or an unavailable one.
-const UNAVAILABLE: i16 = i16::MIN;
 
 /// A bound session, for everybody who sends to it.
 #[derive(Debug)]
@@ -23,9 +21,11 @@ pub struct Bound {
     pub session: Session,
     /// Its JID as it stands in `to`.
     pub to: Bytes,
+    /// The number of its next request.
+    pub next_number: AtomicU64,
+    /// Requests that it may still leave unanswered.
+    pub unanswered: Arc<Semaphore>,
     outbound: Outbound,
-    /// The priority of its presence (RFC 6121 §4.7.2.3), or `UNAVAILABLE`.
-    priority: AtomicI16,
     end: OnceLock<End>,
     ended: Notify,
 }
@@ -77,16 +77,6 @@ impl Bound {
             self.ended.notified().await;
         }
     }
-
-    /// Notes an initial presence or an update (RFC 6121 §4.2, §4.4); none means unavailable.
-    pub fn set_priority(&self, priority: Option<i8>) {
-        self.priority.store(priority.map_or(UNAVAILABLE, i16::from), Ordering::Relaxed);
-    }
-
-    /// Whether messages to the account may go to this session (RFC 6121 §8.5.2).
-    pub fn takes_messages(&self) -> bool {
-        self.priority.load(Ordering::Relaxed) >= 0
-    }
 }
 
 /// All of them.
@@ -95,53 +85,43 @@ pub struct SessionTable {
     accounts: RwLock<HashMap<BareJid, Vec<Arc<Bound>>>>,
     next_id: AtomicU64,
     limits: OutboundLimits,
-    per_account_max: usize,
-}
-
-/// Why a session cannot be bound.
-#[derive(Debug)]
-pub enum BindError {
-    /// The resource cannot be part of a JID.
-    Resource(JidError),
-    /// The account has all the sessions that it may have.
-    TooMany,
 }
 
 impl SessionTable {
     /// An empty table. Ids begin behind those of every earlier process.
-    pub fn new(limits: OutboundLimits, per_account_max: usize) -> SessionTable {
+    pub fn new(limits: OutboundLimits) -> SessionTable {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
         let next_id = AtomicU64::new(u64::try_from(micros).unwrap_or(1));
-        SessionTable { accounts: RwLock::default(), next_id, limits, per_account_max }
+        SessionTable { accounts: RwLock::default(), next_id, limits }
     }
 
-    /// Binds a resource. Whoever held the full JID before is ended.
-    pub fn bind(&self, account: &BareJid, resource: &str) -> Result<(Arc<Bound>, Inflow), BindError> {
-        let jid = account.with_resource(resource).map_err(BindError::Resource)?;
+    /// A number that nobody had before.
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes a session. Whether it holds its full JID is decided where its account is at home.
+    pub fn bind(&self, account: &BareJid, resource: &str) -> Result<(Arc<Bound>, Inflow), JidError> {
+        let jid = account.with_resource(resource)?;
         let mut escaped = String::new();
         escape_attribute(&mut escaped, jid.as_str());
         let (outbound, inflow) = Outbound::new(self.limits, escaped.len());
-        let session = Session { jid, id: self.next_id.fetch_add(1, Ordering::Relaxed) };
+        let session = Session { jid, id: self.next_id() };
         let bound = Arc::new(Bound {
             session,
             to: Bytes::from(escaped),
+            next_number: AtomicU64::new(1),
+            unanswered: Arc::new(Semaphore::new(UNANSWERED_MAX)),
             outbound,
-            priority: AtomicI16::new(UNAVAILABLE),
             end: OnceLock::new(),
             ended: Notify::new(),
         });
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        let sessions = accounts.entry(account.clone()).or_default();
-        let full = sessions.len() >= self.per_account_max;
-        match sessions.iter_mut().find(|other| other.session.jid == bound.session.jid) {
-            Some(other) => std::mem::replace(other, bound.clone()).end(End::Replaced),
-            None if full => return Err(BindError::TooMany),
-            None => sessions.push(bound.clone()),
-        }
+        accounts.entry(account.clone()).or_default().push(bound.clone());
         Ok((bound, inflow))
     }
 
-    /// Forgets a session, unless its JID has a new holder.
+    /// Forgets a session.
     pub fn unbind(&self, bound: &Bound) {
         let account = bound.session.jid.to_bare();
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
@@ -153,15 +133,31 @@ impl SessionTable {
         }
     }
 
-    /// The session that holds a full JID.
-    pub fn holder(&self, jid: &FullJid) -> Option<Arc<Bound>> {
-        self.of(&jid.to_bare()).into_iter().find(|bound| bound.session.jid == *jid)
-    }
-
     /// All sessions of an account.
     pub fn of(&self, account: &BareJid) -> Vec<Arc<Bound>> {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
         accounts.get(account).cloned().unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Arc<Bound>> {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.values().flatten().cloned().collect()
+    }
+
+    /// Accounts that have any.
+    pub fn accounts(&self) -> Vec<BareJid> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Ends all of them. Each waits for its own end only, so that no message passes a lock that all share.
@@ -175,10 +171,23 @@ impl conclave_cluster::Sessions for SessionTable {
     type Handle = Arc<Bound>;
 
     fn find(&self, session: &Session) -> Option<Arc<Bound>> {
-        self.holder(&session.jid).filter(|bound| bound.session.id == session.id)
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&session.jid.to_bare())?.iter().find(|bound| bound.session.id == session.id).cloned()
     }
 
     fn send(&self, to: &Arc<Bound>, stanza: &Encoded) {
         to.push(Outgoing::Stanza(stanza.clone()));
+    }
+
+    fn send_whole(&self, to: &Arc<Bound>, bytes: &[u8]) -> bool {
+        let takes = !to.outbound().is_crowded();
+        if takes {
+            to.push(Outgoing::Whole(Bytes::copy_from_slice(bytes)));
+        }
+        takes
+    }
+
+    fn replaced(&self, session: &Arc<Bound>) {
+        session.end(End::Replaced);
     }
 }

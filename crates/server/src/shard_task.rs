@@ -1,164 +1,535 @@
-//! One task per shard at home here: it drives the pure shard, proposes what it decides, and delivers what is committed.
+//! One task per replica of a shard on this node: it drives the pure replica with what the log commits, proposes what the home decides, and says
+//! to edges what there is to say.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use conclave_cluster::{Edge, Output, Shard};
-use conclave_muc::{Context, Listing, Request, Service};
-use conclave_xmpp::{BareJid, Timestamp};
-use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use bytes::Bytes;
+use conclave_cluster::delivery::Delivery;
+use conclave_cluster::delivery_codec::Attend;
+use conclave_cluster::frame::Frame;
+use conclave_cluster::home::{HomeSettings, Output};
+use conclave_cluster::meta::Meta;
+use conclave_cluster::replica::{Attendance, Replica};
+use conclave_cluster::request::Request;
+use conclave_cluster::{Incarnation, incarnation};
+use conclave_muc::{Context, Service};
+use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
+use conclave_xmpp::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{error, info, warn};
 
-use crate::log::{self, Committed, IN_FLIGHT_MAX, Proposer};
-use crate::sessions::{Bound, SessionTable};
+use crate::delivery::{Prepared, Said};
+use crate::metrics::Metrics;
 
-/// Requests that wait for a shard, at most; a connection that wants to add one waits, and does not read its client meanwhile.
-const INBOX_MAX: usize = 1024;
+/// How often the task looks whose time is over, and tells edges how far it is.
+const TICK: Duration = Duration::from_millis(100);
 
-/// What comes to a shard.
+/// Steps that are taken at once before anything else has its turn.
+const STEPS_AT_ONCE: usize = 256;
+
+/// After a barrier that could not be passed.
+const BARRIER_PAUSE: Duration = Duration::from_millis(50);
+
+/// An office in which nothing of what was proposed is committed for so long is begun anew: whatever became of it, edges repeat what is unanswered.
+const STUCK_MAX: Duration = Duration::from_secs(6);
+
+/// What comes to a shard's task.
+#[derive(Debug)]
 pub enum ToShard {
-    /// A session asks something of a room.
+    /// An edge wants to attend.
+    Attend {
+        /// How.
+        attend: Attend,
+        /// Where it is told things.
+        subscriber: Subscriber,
+    },
+    /// An edge that attends asks something.
     Request {
-        /// Which room.
-        room: BareJid,
+        /// The edge.
+        from: Incarnation,
+        /// By which of its links.
+        link: u64,
         /// What.
         request: Box<Request>,
     },
-    /// A session leaves every room of this shard; the answer comes when that is committed.
-    LeaveAll {
-        /// Who, with its parting words.
-        request: Box<Request>,
-        /// Told when it is done.
-        done: oneshot::Sender<()>,
+    /// An edge has everything up to here.
+    Acknowledge {
+        /// The edge's node.
+        node: u32,
+        /// The index.
+        index: u64,
     },
-    /// Somebody wants the public rooms.
-    Listings(oneshot::Sender<Vec<Listing>>),
+    /// An edge attends no more.
+    Left {
+        /// By this link.
+        link: u64,
+    },
+}
+
+/// An edge that attends, or wants to.
+#[derive(Debug)]
+pub struct Subscriber {
+    edge: Incarnation,
+    link: u64,
+    said: mpsc::Sender<Said>,
+    /// The last frame that it was sent, or has.
+    last: u64,
+    at_home: bool,
+}
+
+impl Subscriber {
+    /// One with so much room for what is said to it.
+    pub fn new(edge: Incarnation, room: usize) -> (Subscriber, mpsc::Receiver<Said>) {
+        static LINKS: AtomicU64 = AtomicU64::new(1);
+        let (said, receiver) = mpsc::channel(room);
+        let link = LINKS.fetch_add(1, Ordering::Relaxed);
+        (Subscriber { edge, link, said, last: 0, at_home: false }, receiver)
+    }
+
+    /// Tells it from all others of this process.
+    pub fn link(&self) -> u64 {
+        self.link
+    }
+
+    /// Says something. Whether it still listens; one that is too slow does not any more.
+    fn say(&self, said: Said) -> bool {
+        self.said.try_send(said).is_ok()
+    }
+
+    /// Sends a frame, if it does not have it.
+    fn send(&mut self, index: Option<u64>, frame: &Arc<Prepared>) -> bool {
+        let previous = self.last;
+        match index {
+            Some(index) if index <= self.last => return true,
+            Some(index) => self.last = index,
+            None if !self.at_home => return true,
+            None => {}
+        }
+        self.say(Said::Frame { previous, frame: frame.clone() })
+    }
+}
+
+/// The replicas of this node, for those who attend them.
+#[derive(Debug, Default)]
+pub struct Replicas {
+    inboxes: RwLock<BTreeMap<u16, mpsc::UnboundedSender<ToShard>>>,
+    figures: Mutex<BTreeMap<u16, Figures>>,
+}
+
+/// How a replica is, for metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// The epoch in force.
+    pub epoch: u64,
+    /// The last entry that is folded in.
+    pub applied: u64,
+    /// Whether this node is the home, and serves.
+    pub serves: bool,
+    /// Rooms.
+    pub rooms: usize,
+    /// Nicks that are taken in them.
+    pub occupants: usize,
+}
+
+impl Replicas {
+    /// The inbox of a shard that has a replica here.
+    pub fn get(&self, shard: u16) -> Option<mpsc::UnboundedSender<ToShard>> {
+        let inboxes = self.inboxes.read().unwrap_or_else(PoisonError::into_inner);
+        inboxes.get(&shard).filter(|inbox| !inbox.is_closed()).cloned()
+    }
+
+    /// How all of them are.
+    pub fn figures(&self) -> BTreeMap<u16, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, shard: u16, inbox: mpsc::UnboundedSender<ToShard>) {
+        self.inboxes.write().unwrap_or_else(PoisonError::into_inner).insert(shard, inbox);
+    }
+
+    fn note(&self, shard: u16, figures: Option<Figures>) {
+        let mut all = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        match figures {
+            Some(figures) => all.insert(shard, figures),
+            None => all.remove(&shard),
+        };
+    }
 }
 
 /// What all shards of this node share.
 #[derive(Clone)]
 pub struct Shared {
-    /// The sessions that are reached from here.
-    pub sessions: Arc<SessionTable>,
+    /// Where edges find them.
+    pub replicas: Arc<Replicas>,
+    /// What this node is.
+    pub me: watch::Receiver<Incarnation>,
+    /// Who lives.
+    pub meta: watch::Receiver<Arc<Meta>>,
     /// The service's rules for rooms.
     pub service: Arc<Service>,
-    /// Rooms of all shards.
+    /// For homes.
+    pub home: HomeSettings,
+    /// Rooms of all shards that have a replica here.
     pub rooms: Arc<AtomicUsize>,
     /// Rooms that there may be.
     pub rooms_max: usize,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
-/// Starts a shard. It ends when nobody can ask it any more.
-pub fn start(shared: Shared) -> mpsc::Sender<ToShard> {
-    let (inbox, receiver) = mpsc::channel(INBOX_MAX);
-    let (proposer, committed) = log::open();
+/// Starts the task of a replica. It ends when the group is stopped here.
+pub fn start(shared: Shared, shard: u16, group: Group, applied: Applied) {
+    // What comes in is bounded by what sessions may leave unanswered.
+    let (inbox, receiver) = mpsc::unbounded_channel();
+    shared.replicas.put(shard, inbox);
+    let (proposals, refused) = propose(group.clone());
     let task = ShardTask {
+        replica: Replica::new(shared.home),
         shared,
-        shard: Shard::default(),
-        edge: Edge::default(),
-        proposer,
-        leaving: VecDeque::new(),
+        shard,
+        leader: group.leader().now(),
+        group,
+        office: None,
+        proposals,
+        subscribers: Vec::new(),
+        requests: VecDeque::new(),
+        barrier: None,
+        began: Instant::now(),
+        progress: Instant::now(),
+        proposed_at: VecDeque::new(),
         out: Vec::new(),
         rooms_counted: 0,
     };
-    tokio::spawn(task.run(receiver, committed));
-    inbox
+    tokio::spawn(task.run(receiver, applied, refused));
 }
+
+/// Proposals go to the log in the order in which they are made; what it refuses ends the office.
+fn propose(group: Group) -> (mpsc::UnboundedSender<(Leadership, Bytes)>, mpsc::UnboundedReceiver<Leadership>) {
+    // A home leaves no more in flight than it may.
+    let (proposals, mut receiver) = mpsc::unbounded_channel::<(Leadership, Bytes)>();
+    let (refusals, refused) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((office, entry)) = receiver.recv().await {
+            // The outcome comes as an entry, or leadership is lost.
+            if let Err(refusal) = group.submit(office, entry).await {
+                warn!(group = %group.id().0, %refusal, "a proposal is refused");
+                let _ = refusals.send(office);
+            }
+        }
+    });
+    (proposals, refused)
+}
+
+type BarrierRound = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 struct ShardTask {
     shared: Shared,
-    shard: Shard,
-    edge: Edge<Arc<Bound>>,
-    proposer: Proposer,
-    /// Who waits until so many proposals are committed.
-    leaving: VecDeque<(u64, oneshot::Sender<()>)>,
+    shard: u16,
+    group: Group,
+    replica: Replica,
+    leader: Leader,
+    /// In whose time we are the home, or are about to be.
+    office: Option<Leadership>,
+    proposals: mpsc::UnboundedSender<(Leadership, Bytes)>,
+    subscribers: Vec<Subscriber>,
+    /// Requests for which there was no room so far.
+    requests: VecDeque<(Incarnation, u64, Box<Request>)>,
+    barrier: Option<BarrierRound>,
+    began: Instant,
+    /// When something was last committed.
+    progress: Instant,
+    /// When the entries in flight were proposed.
+    proposed_at: VecDeque<Instant>,
     out: Vec<Output>,
     rooms_counted: usize,
 }
 
 impl ShardTask {
-    async fn run(mut self, mut inbox: mpsc::Receiver<ToShard>, mut committed: Committed) {
-        let mut waiting = VecDeque::new();
-        let mut taken = Vec::new();
+    async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<ToShard>,
+        mut applied: Applied,
+        mut refused: mpsc::UnboundedReceiver<Leadership>,
+    ) {
+        let (mut meta, mut me) = (self.shared.meta.clone(), self.shared.me.clone());
+        let mut leader: LeaderWatch = self.group.leader();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.note_living();
         loop {
-            self.take(&mut waiting);
             tokio::select! {
                 biased;
-                entry = committed.next() => match entry {
-                    Some(entry) => self.follow(entry, &mut committed),
-                    None => return,
+                step = applied.next() => match step {
+                    Some(step) => self.follow(step, &mut applied),
+                    None => break,
                 },
-                count = inbox.recv_many(&mut taken, INBOX_MAX), if waiting.is_empty() => {
-                    if count == 0 {
-                        return;
+                change = leader.changed() => match change {
+                    Some(leader) => self.note_leader(leader),
+                    None => break,
+                },
+                Some(office) = refused.recv() => {
+                    if self.office == Some(office) {
+                        self.resign();
+                        self.note_leader(leader.now());
                     }
-                    waiting.extend(taken.drain(..));
                 }
+                passed = round(&mut self.barrier) => {
+                    self.barrier = None;
+                    self.replica.barrier_ended(passed, &mut self.out);
+                }
+                Ok(()) = meta.changed() => self.note_living(),
+                Ok(()) = me.changed() => {
+                    self.resign();
+                    self.note_leader(leader.now());
+                }
+                word = inbox.recv() => match word {
+                    Some(word) => self.hear(word),
+                    None => break,
+                },
+                _ = ticks.tick() => self.tick(&leader),
             }
+            self.carry_out();
         }
+        self.shared.replicas.note(self.shard, None);
+        self.count_rooms(0);
     }
 
-    /// Takes what there is room for in the log; a session that leaves may pass the bound by as many entries as it has rooms here.
-    fn take(&mut self, waiting: &mut VecDeque<ToShard>) {
-        let context = self.context();
-        while self.shard.in_flight() < IN_FLIGHT_MAX {
-            match waiting.pop_front() {
-                None => break,
-                Some(ToShard::Request { room, request }) => self.shard.request(&room, &request, &context, &mut self.out),
-                Some(ToShard::LeaveAll { request, done }) => {
-                    self.shard.leave_all(&request, &context, &mut self.out);
-                    self.leaving.push_back((self.shard.proposed(), done));
-                }
-                // Whoever asked may be gone.
-                Some(ToShard::Listings(answer)) => drop(answer.send(self.shard.listings())),
-            }
-        }
-        self.carry_out();
-    }
-
-    /// Folds this entry and all others that are committed by now.
-    fn follow(&mut self, first: (u64, Vec<u8>), committed: &mut Committed) {
+    /// Takes this step and all others that there are by now, within reason.
+    fn follow(&mut self, first: Step, applied: &mut Applied) {
         let mut next = Some(first);
-        while let Some((index, entry)) = next {
-            if let Err(undecodable) = self.shard.committed(index, &entry, &mut self.out) {
-                // To go on would be to skip a change that others have made.
-                error!(index, "{undecodable}; this process ends");
-                std::process::exit(1);
-            }
-            next = committed.try_next();
+        for _ in 0..STEPS_AT_ONCE {
+            let Some(step) = next else { break };
+            self.step(step);
+            next = applied.try_next();
         }
-        self.count_rooms();
-        self.carry_out();
+        if let Some(step) = next {
+            self.step(step);
+        }
+        self.progress = Instant::now();
+        self.count_rooms(self.replica.shard().room_count());
     }
 
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::State { index, pairs } => {
+                self.replica.restore(index, &pairs).unwrap_or_else(|undecodable| self.stop(index.unwrap_or(0), &undecodable));
+                self.office = None;
+                self.subscribers.clear();
+            }
+            Step::Entry { index, proposal: None } => self.replica.pass(index),
+            Step::Entry { index, proposal: Some(entry) } => {
+                let now = self.now();
+                let folded = self.replica.committed(index, &entry, now, &mut self.out);
+                folded.unwrap_or_else(|undecodable| self.stop(index, &undecodable));
+                self.count_commits();
+                self.carry_out();
+            }
+            Step::Changes(answer) => {
+                let changes = self.replica.changes().into_iter();
+                answer.give(changes.map(|(key, value)| (key.into(), value.map(Into::into))).collect());
+            }
+            Step::Freeze(answer) => {
+                let records = self.replica.freeze();
+                answer.give(Box::new(records.map(|(key, value)| (key.into(), value.into()))));
+            }
+        }
+    }
+
+    /// To go on would be to skip a change that others have made.
+    fn stop(&self, index: u64, undecodable: &dyn std::fmt::Display) -> ! {
+        error!(shard = self.shard, index, "{undecodable}; this process ends");
+        std::process::exit(1)
+    }
+
+    fn count_commits(&mut self) {
+        let metrics = &self.shared.metrics;
+        while self.proposed_at.len() > self.replica.in_flight() {
+            let Some(at) = self.proposed_at.pop_front() else { break };
+            metrics.commits.inc();
+            metrics.commit_seconds.observe(at.elapsed());
+        }
+    }
+
+    fn note_leader(&mut self, leader: Leader) {
+        self.leader = leader;
+        match leader {
+            Leader::Us(office) if self.office == Some(office) => {}
+            Leader::Us(office) => {
+                let me = *self.shared.me.borrow();
+                self.resign();
+                if me.number != 0 {
+                    info!(shard = self.shard, %office, "this node becomes the home");
+                    self.office = Some(office);
+                    self.progress = Instant::now();
+                    self.replica.begin(me, wall_clock(), &mut self.out);
+                }
+            }
+            Leader::Other(_) => self.resign(),
+            // Nobody else was heard of. What is said goes through a barrier or the log, so an office that is over says nothing.
+            Leader::Nobody => {}
+        }
+    }
+
+    /// This node is not the home any more, or has to begin anew: edges look for the home, and repeat what is unanswered.
+    fn resign(&mut self) {
+        self.office = None;
+        self.replica.end();
+        self.barrier = None;
+        self.requests.clear();
+        self.proposed_at.clear();
+        self.send_away();
+    }
+
+    fn send_away(&mut self) {
+        let home = self.known_home();
+        self.subscribers.retain(|subscriber| {
+            if subscriber.at_home {
+                subscriber.say(Said::NotHome { home });
+            }
+            !subscriber.at_home
+        });
+    }
+
+    fn known_home(&self) -> Option<u32> {
+        match self.leader {
+            Leader::Other(node) => u32::try_from(node.0).ok(),
+            Leader::Us(_) => Some(self.shared.me.borrow().node),
+            Leader::Nobody => None,
+        }
+    }
+
+    fn note_living(&mut self) {
+        let living = living(&self.shared.meta.borrow_and_update());
+        self.replica.living(living, &mut self.out);
+    }
+
+    fn hear(&mut self, word: ToShard) {
+        match word {
+            ToShard::Attend { attend, subscriber } => self.attend(&attend, subscriber),
+            ToShard::Request { from, link, request } => {
+                if self.subscribers.iter().any(|subscriber| subscriber.link == link && subscriber.at_home) {
+                    self.requests.push_back((from, link, request));
+                }
+            }
+            ToShard::Acknowledge { node, index } => self.replica.acknowledged(node, index),
+            ToShard::Left { link } => self.subscribers.retain(|subscriber| subscriber.link != link),
+        }
+    }
+
+    fn attend(&mut self, attend: &Attend, mut subscriber: Subscriber) {
+        let at_home = !attend.away_from_home;
+        match self.replica.attend(subscriber.edge, &attend.lives, attend.after, at_home, &mut self.out) {
+            Attendance::NotHome => {
+                subscriber.say(Said::NotHome { home: self.known_home() });
+            }
+            // It will be known in a moment, and the edge asks again.
+            Attendance::Unknown => {
+                subscriber.say(Said::NotHome { home: Some(self.shared.me.borrow().node) });
+            }
+            Attendance::Joined { epoch, from, reset, frames } => {
+                subscriber.at_home = at_home;
+                subscriber.last = from;
+                let mut listens = subscriber.say(Said::Joined { epoch, from, reset });
+                for frame in frames {
+                    listens = listens && subscriber.send(frame.index, &Prepared::new(Delivery::of(&frame)));
+                }
+                self.subscribers.retain(|other| other.edge.node != subscriber.edge.node || other.at_home != at_home);
+                // One that could not take all of it attends anew, behind what it took.
+                if listens {
+                    self.subscribers.push(subscriber);
+                }
+            }
+        }
+    }
+
+    /// Takes the requests for which there is room, and does what follows from everything so far.
     fn carry_out(&mut self) {
-        for output in self.out.drain(..) {
-            match output {
-                Output::Propose(entry) => self.proposer.propose(entry),
-                Output::Deliver(frame) => self.edge.deliver(&frame, self.shared.sessions.as_ref()),
+        loop {
+            self.carry_out_outputs();
+            if !self.replica.has_room() || self.requests.is_empty() {
+                return;
+            }
+            let context = self.context();
+            while self.replica.has_room()
+                && let Some((from, link, request)) = self.requests.pop_front()
+            {
+                if self.subscribers.iter().any(|subscriber| subscriber.link == link) {
+                    self.replica.request(from, &request, &context, &mut self.out);
+                }
             }
         }
-        while self.leaving.front().is_some_and(|(after, _)| *after <= self.shard.committed_count()) {
-            if let Some((_, done)) = self.leaving.pop_front() {
-                // The connection may be gone already.
-                let _ = done.send(());
+    }
+
+    fn carry_out_outputs(&mut self) {
+        if self.office.is_some() && !self.replica.is_home() {
+            // Somebody else's time has begun.
+            self.resign();
+        }
+        for output in std::mem::take(&mut self.out) {
+            match (output, self.office) {
+                (Output::Propose(entry), Some(office)) => {
+                    // The task that takes them lives as long as this one.
+                    let _ = self.proposals.send((office, entry.into()));
+                    self.proposed_at.push_back(Instant::now());
+                }
+                (Output::Barrier, Some(_)) => self.barrier = Some(Box::pin(barrier(self.group.clone()))),
+                (Output::Frame(frame), _) => self.say(&frame),
+                (Output::Propose(_) | Output::Barrier, None) => {}
             }
         }
+    }
+
+    fn say(&mut self, frame: &Frame) {
+        let mut prepared = None;
+        self.subscribers.retain_mut(|subscriber| {
+            if !frame.concerns(subscriber.edge.node) {
+                return true;
+            }
+            let prepared = prepared.get_or_insert_with(|| Prepared::new(Delivery::of(frame)));
+            subscriber.send(frame.index, prepared)
+        });
+    }
+
+    fn tick(&mut self, leader: &LeaderWatch) {
+        let now = self.now();
+        self.replica.tick(now, &mut self.out);
+        let applied = self.replica.shard().applied();
+        self.subscribers.retain_mut(|subscriber| {
+            let behind = subscriber.last < applied;
+            subscriber.last = subscriber.last.max(applied);
+            !subscriber.said.is_closed() && (!behind || subscriber.say(Said::Position(applied)))
+        });
+        if self.office.is_some() && self.replica.in_flight() > 0 && self.progress.elapsed() > STUCK_MAX {
+            warn!(shard = self.shard, "nothing was committed for {} s; this home begins anew", STUCK_MAX.as_secs());
+            self.resign();
+            self.note_leader(leader.now());
+        }
+        let shard = self.replica.shard();
+        let (rooms, occupants) = (shard.room_count(), shard.occupant_count());
+        let serves = self.replica.serves().is_some();
+        let figures = Figures { epoch: shard.epoch(), applied, serves, rooms, occupants };
+        self.shared.replicas.note(self.shard, Some(figures));
     }
 
     fn context(&self) -> Context {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         Context {
-            now: Timestamp(u64::try_from(millis).unwrap_or(0)),
+            now: wall_clock(),
             service: self.shared.service.clone(),
             rooms_full: self.shared.rooms.load(Ordering::Relaxed) >= self.shared.rooms_max,
         }
     }
 
-    fn count_rooms(&mut self) {
-        let now = self.shard.room_count();
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn count_rooms(&mut self, now: usize) {
         let rooms = &self.shared.rooms;
         if now > self.rooms_counted {
             rooms.fetch_add(now - self.rooms_counted, Ordering::Relaxed);
@@ -167,4 +538,32 @@ impl ShardTask {
         }
         self.rooms_counted = now;
     }
+}
+
+async fn barrier(group: Group) -> bool {
+    // What it says is applied is: a home has applied its own Activate, and what it proposed since is counted by itself.
+    let passed = group.read_barrier().await.is_ok();
+    if !passed {
+        tokio::time::sleep(BARRIER_PAUSE).await;
+    }
+    passed
+}
+
+async fn round(barrier: &mut Option<BarrierRound>) -> bool {
+    match barrier {
+        Some(round) => round.await,
+        None => pending().await,
+    }
+}
+
+/// The incarnations that live.
+pub fn living(meta: &Meta) -> BTreeSet<incarnation::Incarnation> {
+    let of = |(node, entry): (&u32, &conclave_cluster::meta::NodeEntry)| Incarnation { node: *node, number: entry.incarnation };
+    meta.nodes().iter().map(of).filter(|incarnation| meta.is_current(*incarnation)).collect()
+}
+
+/// The time by this machine, for what is stamped; nothing is decided by it.
+pub fn wall_clock() -> Timestamp {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp(u64::try_from(millis).unwrap_or(0))
 }

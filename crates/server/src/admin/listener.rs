@@ -199,6 +199,7 @@ fn outcome(outcome: Result<BareJid, AccountError>) -> Answer {
                 AccountError::Refused(AccountRefusal::Exists(_)) => Reason::Exists,
                 AccountError::Refused(AccountRefusal::Absent(_)) => Reason::Absent,
                 AccountError::Name(_) | AccountError::Password(_) => Reason::Invalid,
+                AccountError::Unreachable(_) => Reason::Unavailable,
             };
             Answer::Refused { reason, text: error.to_string() }
         }

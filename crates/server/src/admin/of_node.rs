@@ -1,37 +1,115 @@
 //! The faces of a running node: what it says of its cluster and its rooms.
 
+use conclave_cluster::Incarnation;
+use conclave_cluster::answer;
+use conclave_cluster::meta::{Meta, MetaRequest, NodeEntry, NodeState};
+use conclave_raft::{Group, NodeId, Status};
 use conclave_xmpp::BareJid;
 
-use super::cluster::{ClusterStatus, Later, Membership};
+use super::cluster::{Behind, ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands};
 use super::rooms::{RoomLine, RoomShown, Rooms};
 use crate::run::Node;
 
-const NO_MEMBER: &str = "this node is not yet a member of a cluster; ask again when it is";
-
 impl Membership for Node {
     fn status(&self) -> Later<'_, ClusterStatus> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+        Box::pin(async { Ok(cluster_status(self)) })
     }
 
-    fn invite(&self, _peer: String) -> Later<'_, String> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+    fn invite(&self, peer: String) -> Later<'_, String> {
+        Box::pin(async move {
+            let token = self.cluster.invite(peer).await.map_err(|error| error.to_string())?;
+            Ok(token.to_string())
+        })
     }
 
-    fn drain(&self, _node: u32) -> Later<'_, ()> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+    fn drain(&self, node: u32) -> Later<'_, ()> {
+        Box::pin(async move { ask(self, MetaRequest::Drain { node }).await })
     }
 
-    fn remove(&self, _node: u32) -> Later<'_, ()> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+    fn remove(&self, node: u32) -> Later<'_, ()> {
+        Box::pin(async move { ask(self, MetaRequest::Remove { node }).await })
     }
 }
 
 impl Rooms for Node {
     fn list(&self) -> Later<'_, Vec<RoomLine>> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+        Box::pin(async { Ok(self.hub.rooms().await.into_iter().map(room_line).collect()) })
     }
 
-    fn show(&self, _room: BareJid) -> Later<'_, RoomShown> {
-        Box::pin(async { Err(NO_MEMBER.to_owned()) })
+    fn show(&self, room: BareJid) -> Later<'_, RoomShown> {
+        Box::pin(async move {
+            let shard = self.hub.shard_of(&room);
+            let (line, home_answered) = self.hub.room(&room).await;
+            let figures = self.replicas.figures().get(&shard).copied();
+            Ok(RoomShown {
+                room: room.to_string(),
+                shard,
+                home: self.hub.home_of(shard),
+                epoch: figures.map(|figures| figures.epoch).filter(|epoch| *epoch != 0),
+                exists: line.map(room_line),
+                home_answered,
+            })
+        })
     }
+}
+
+async fn ask(node: &Node, request: MetaRequest) -> Result<(), String> {
+    node.cluster.ask(request).await.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn room_line(line: answer::RoomLine) -> RoomLine {
+    let answer::RoomLine { jid, occupants, detached, persistent, traits } = line;
+    RoomLine { room: jid, occupants, detached, persistent, traits }
+}
+
+fn cluster_status(node: &Node) -> ClusterStatus {
+    let meta = node.cluster.meta().borrow().clone();
+    let nodes = meta.nodes().iter().map(|(number, entry)| node_line(&meta, *number, entry)).collect();
+    let of_meta = group_line(None, node.cluster.meta_group().as_ref(), meta.meta_voters(), None);
+    let shards = (0..meta.shards()).map(|shard| {
+        let voters = meta.placement(shard).map(|placement| placement.voters.clone()).unwrap_or_default();
+        group_line(Some(shard), node.cluster.group(shard).as_ref(), voters, node.hub.home_of(shard))
+    });
+    let groups = std::iter::once(of_meta).chain(shards).collect();
+    ClusterStatus::new(meta.cluster().to_owned(), node.cluster.me().borrow().node, nodes, groups)
+}
+
+fn node_line(meta: &Meta, node: u32, entry: &NodeEntry) -> NodeLine {
+    let lives = meta.is_current(Incarnation { node, number: entry.incarnation });
+    let stands = match entry.state {
+        NodeState::Invited => NodeStands::Invited,
+        _ if entry.draining || entry.state == NodeState::Leaving => NodeStands::Draining,
+        _ if lives => NodeStands::Serving,
+        _ => NodeStands::Down,
+    };
+    NodeLine { node, stands, version: entry.version.clone(), incarnation: entry.incarnation, peer: entry.peer.clone() }
+}
+
+/// By the replica of this node; how far others are behind only their leader knows.
+fn group_line(shard: Option<u16>, group: Option<&Group>, voters: Vec<u32>, home: Option<u32>) -> GroupLine {
+    let Some(status) = group.map(Group::status) else {
+        return GroupLine { shard, leader: home, voters, learners: Vec::new(), committed: None, applied: None, behind: Vec::new() };
+    };
+    GroupLine {
+        shard,
+        leader: status.leader.and_then(number),
+        voters: status.voters.iter().copied().filter_map(number).collect(),
+        learners: status.learners.iter().copied().filter_map(number).collect(),
+        committed: status.committed,
+        applied: status.applied,
+        behind: behind(&status),
+    }
+}
+
+fn behind(status: &Status) -> Vec<Behind> {
+    let last = status.last.map_or(0, |last| last + 1);
+    let of = |(node, matched): (&NodeId, &Option<u64>)| {
+        let entries = last.saturating_sub(matched.map_or(0, |matched| matched + 1));
+        Some(Behind { node: number(*node)?, entries }).filter(|behind| behind.entries > 0)
+    };
+    status.matched.iter().filter_map(of).collect()
+}
+
+fn number(node: NodeId) -> Option<u32> {
+    u32::try_from(node.0).ok()
 }

@@ -136,6 +136,7 @@ fn run(inner: &Arc<Inner>, steps: Applied, published: Published) {
     let of_raft = inner.clone();
     inner.spawn(async move { of_raft.fail(of_raft.raft.failed().await) });
     inner.spawn(peers::follow(inner.clone()));
+    inner.spawn(peers::watch_refusals(inner.clone()));
     inner.spawn(governing::govern(inner.clone(), inner.meta_group.clone(), None));
     inner.spawn(liveness::tell(inner.clone()));
     inner.spawn(liveness::watch(inner.clone()));
@@ -158,7 +159,6 @@ async fn registered(inner: &Arc<Inner>, founding: Option<Founding>) -> Result<()
     inner.me.send_replace(incarnation);
     inner.spawn(registering::stay_registered(inner.clone()));
     inner.spawn(replicas::follow(inner.clone()));
-    inner.spawn(peers::watch_refusals(inner.clone()));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use conclave_cluster::meta::codec;
+use conclave_cluster::meta::{MetaRequest, codec};
 use conclave_raft::{Caller, Channel, GroupId, Leader, Node, NodeId};
 use tonic::{Request, Response, Status};
 
@@ -44,8 +44,13 @@ impl Service {
 impl wire::meta_server::Meta for Service {
     async fn ask(&self, request: Request<wire::AskRequest>) -> Result<Response<wire::AskReply>, Status> {
         let inner = self.inner()?;
+        let caller = caller(&request)?;
         let request = codec::decode_request(&request.get_ref().request);
         let request = request.map_err(|cause| Status::invalid_argument(cause.to_string()))?;
+        // Nobody but a node itself knows that it has begun to live.
+        if matches!(&request, MetaRequest::Register { node, .. } if *node != caller) {
+            return Err(Status::permission_denied("a node registers itself and no other"));
+        }
         let outcome = match decide(&inner, &request).await {
             Outcome::Judged { applied, outcome } => {
                 ask_reply::Outcome::Judged(wire::Judged { applied, outcome: codec::encode_outcome(&outcome) })

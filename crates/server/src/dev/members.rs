@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::DevError;
 use crate::args::Dev;
+use crate::cluster;
 
 /// How far the other ports are behind the first one, so that there is room for nodes between them.
 const TLS_BEHIND: u16 = 100;
@@ -41,7 +42,8 @@ pub(super) fn places(dir: &Path, dev: &Dev) -> Result<Vec<Place>, DevError> {
 
 /// Gives each node that has none an identity, as members of one cluster.
 pub(super) fn prepare(places: &[Place]) -> Result<(), DevError> {
-    if places.len() == 1 { Ok(()) } else { Err(DevError::Members("this version runs one: leave out --nodes".to_owned())) }
+    let dirs: Vec<_> = places.iter().map(|place| (place.dir.clone(), place.peer.to_string())).collect();
+    cluster::prepare(&dirs, None).map_err(|error| DevError::Members(error.to_string()))
 }
 
 /// From the file of the last time, or new ones.

@@ -37,6 +37,22 @@ pub(super) struct Node {
     notify: UnixDatagram,
 }
 
+/// Settings of a node that nobody else may change.
+const OURS: [&str; 12] = [
+    "config",
+    "domain",
+    "service_domain",
+    "dir",
+    "c2s",
+    "c2s_tls",
+    "http",
+    "peer_listen",
+    "peer_advertise",
+    "certificate",
+    "key",
+    "admins",
+];
+
 impl Node {
     /// Writes its settings and starts it.
     pub(super) fn start(place: &Place, dev: &Dev, certificates: &CertificateFiles) -> Result<Node, DevError> {
@@ -54,8 +70,7 @@ impl Node {
         // In a group of its own it does not get our terminal's Ctrl-C: we end it.
         command.process_group(0);
         // The environment can change other settings, but not these.
-        for key in ["config", "domain", "service_domain", "dir", "c2s", "c2s_tls", "http", "peer", "certificate", "key", "admins"]
-        {
+        for key in OURS {
             command.env_remove(variable_of(key));
         }
         let mut process = command.spawn().map_err(DevError::Process)?;

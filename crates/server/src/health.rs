@@ -1,0 +1,55 @@
+//! What those who watch a node are told.
+
+use std::sync::Arc;
+
+use crate::cluster::Cluster;
+use crate::http::Answers;
+use crate::metrics::{Metrics, ShardFigures};
+use crate::run::Node;
+use crate::shard_task::Replicas;
+
+/// Has the figures of shards and log asked for when somebody reads.
+pub fn count(metrics: &Metrics, cluster: &Cluster, replicas: &Arc<Replicas>) {
+    let (of_shards, replicas) = (cluster.clone(), replicas.clone());
+    metrics.register_shards(Box::new(move || {
+        let (figures, shards) = (replicas.figures(), of_shards.meta().borrow().shards());
+        (0..shards).map(|shard| shard_figures(&of_shards, shard, figures.get(&shard))).collect()
+    }));
+    let raft = cluster.raft().clone();
+    metrics.register_log(Box::new(move || raft.log_stats()));
+}
+
+fn shard_figures(cluster: &Cluster, shard: u16, figures: Option<&crate::shard_task::Figures>) -> ShardFigures {
+    let status = cluster.group(shard).map(|group| group.status());
+    ShardFigures {
+        shard,
+        leader: status.as_ref().and_then(|status| u32::try_from(status.leader?.0).ok()),
+        is_home: figures.is_some_and(|figures| figures.serves),
+        epoch: figures.map(|figures| figures.epoch).filter(|epoch| *epoch != 0),
+        applied: figures.map(|figures| figures.applied),
+        committed: status.and_then(|status| status.committed),
+        rooms: figures.map_or(0, |figures| figures.rooms as u64),
+        occupants: figures.map_or(0, |figures| figures.occupants as u64),
+    }
+}
+
+/// What the HTTP listener says.
+pub fn answers(node: &Arc<Node>) -> Answers {
+    let (alive, ready) = (node.clone(), node.clone());
+    Answers {
+        metrics: node.metrics.clone(),
+        healthy: Box::new(move || alive.cluster.failure().map_or(Ok(()), Err)),
+        ready: Box::new(move || is_ready(&ready)),
+    }
+}
+
+fn is_ready(node: &Node) -> Result<(), String> {
+    if node.shutdown.is_cancelled() {
+        return Err("this node stops, or is drained".to_owned());
+    }
+    let homeless = node.hub.homeless();
+    match homeless.first() {
+        None => Ok(()),
+        Some(shard) => Err(format!("{} shards have no home that is known here, shard {shard} among them", homeless.len())),
+    }
+}

@@ -1,0 +1,100 @@
+//! What a node is made of, put together: the cluster below, the shards and edges above it.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use conclave_cluster::Incarnation;
+use conclave_cluster::home::HomeSettings;
+use tokio::sync::{mpsc, watch};
+use tonic::service::Routes;
+
+use super::Addresses;
+use crate::accounts::Accounts;
+use crate::cluster::{Cluster, ClusterError, ClusterSettings};
+use crate::delivery::service::DeliveryService;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::sessions::SessionTable;
+use crate::settings::Settings;
+use crate::shard_task::Replicas;
+use crate::{clients, edge_task, health, shard_task};
+
+/// They know each other by what is in them.
+pub(super) struct Parts {
+    pub cluster: Cluster,
+    pub accounts: Arc<Accounts>,
+    pub sessions: Arc<SessionTable>,
+    pub hub: Arc<Hub>,
+    pub replicas: Arc<Replicas>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Starts them from the bottom up.
+pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<Parts, ClusterError> {
+    let sessions = Arc::new(clients::session_table(&settings.limits));
+    let (replicas, metrics) = (Arc::new(Replicas::default()), Arc::new(Metrics::new()));
+    // Replicas start before what they need is there; a few for each change of placement.
+    let (started, mut replicas_started) = mpsc::unbounded_channel();
+    let on_replica = move |shard, group, applied| drop(started.send((shard, group, applied)));
+    let services = Routes::new(DeliveryService::new(replicas.clone(), metrics.clone()));
+    let cluster = Cluster::start(ClusterSettings::of(settings, addresses), services, Box::new(on_replica)).await?;
+    let accounts = Arc::new(Accounts::new(cluster.clone(), settings.domain.clone(), settings.password_iterations));
+    let shard_shared = shard_task::Shared {
+        replicas: replicas.clone(),
+        me: cluster.me(),
+        meta: cluster.meta(),
+        service: Arc::new(clients::service(settings, &accounts)),
+        home: HomeSettings {
+            grace_ms: settings.detach_grace_ms,
+            sessions_per_account_max: settings.limits.sessions_per_account_max,
+        },
+        rooms: Arc::new(AtomicUsize::new(0)),
+        rooms_max: settings.limits.rooms_max,
+        metrics: metrics.clone(),
+    };
+    tokio::spawn(async move {
+        while let Some((shard, group, applied)) = replicas_started.recv().await {
+            shard_task::start(shard_shared.clone(), shard, group, applied);
+        }
+    });
+    let hub = edges(settings, &cluster, sessions.clone(), replicas.clone(), metrics.clone());
+    health::count(&metrics, &cluster, &replicas);
+    Ok(Parts { cluster, accounts, sessions, hub, replicas, metrics })
+}
+
+fn edges(settings: &Settings, cluster: &Cluster, sessions: Arc<SessionTable>, replicas: Arc<Replicas>, metrics: Arc<Metrics>) -> Arc<Hub> {
+    // Bounded by what sessions may leave unanswered.
+    let (bounces, bounced) = mpsc::unbounded_channel();
+    let shards = cluster.meta().borrow().shards();
+    let lives = Arc::new(Mutex::new(vec![cluster.me().borrow().number]));
+    let shared = edge_task::Shared {
+        sessions,
+        replicas,
+        raft: cluster.raft().clone(),
+        me: cluster.me(),
+        lives: lives.clone(),
+        meta: cluster.meta(),
+        homes: Arc::default(),
+        bounces,
+        metrics,
+    };
+    let hub = Hub::start(settings.domain.clone(), settings.service_domain.clone(), shards, shared, bounced);
+    tokio::spawn(live_on(cluster.me(), lives, hub.clone()));
+    hub
+}
+
+/// A node that was taken for dead and lives is another incarnation from then on; its sessions go with it.
+async fn live_on(mut me: watch::Receiver<Incarnation>, lives: Arc<Mutex<Vec<u32>>>, hub: Arc<Hub>) {
+    while me.changed().await.is_ok() {
+        let number = me.borrow_and_update().number;
+        note(&lives, number);
+        hub.bind_all().await;
+    }
+}
+
+fn note(lives: &Mutex<Vec<u32>>, number: u32) {
+    let mut all = lives.lock().unwrap_or_else(PoisonError::into_inner);
+    if !all.contains(&number) {
+        all.push(number);
+    }
+}
