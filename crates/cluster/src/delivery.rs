@@ -58,6 +58,14 @@ impl Views {
         }
     }
 
+    /// What the only receiver gets: its home knows how it sees this.
+    pub fn single(&self) -> Option<&Encoded> {
+        match self {
+            Views::Same(encoded) => Some(encoded),
+            Views::Each(views) => views.iter().flatten().next(),
+        }
+    }
+
     fn of(what: &What, needed: ViewSet) -> Views {
         if !what.differs_by_view() {
             return Views::Same(what.encode(View::Plain));

@@ -247,8 +247,10 @@ impl<H: Clone> Edge<H> {
                     if let Audience::Session(session) = to
                         && seats.get(session).is_none()
                     {
-                        // Answers go to sessions that sit nowhere, too.
-                        send_to(sessions.find(session).as_ref(), views, View::Plain, sessions);
+                        // Answers go to sessions that sit nowhere, too; and one that was removed because this edge lost track is told.
+                        if let Some((handle, stanza)) = sessions.find(session).zip(views.single()) {
+                            sessions.send(&handle, stanza);
+                        }
                         continue;
                     }
                     seats.each(to, subject.as_ref(), |handle, view| send_to(Some(handle), views, view, sessions));

@@ -143,7 +143,12 @@ impl Replica {
                 if let Some(home) = home.as_mut().filter(|_| at_home && after.is_some() && shard.has_seats_of(edge.node)) {
                     former.chain([edge]).for_each(|life| home.lost(shard, life, out));
                 }
-                Attendance::Joined { epoch, from: shard.applied(), reset: true, frames: Vec::new() }
+                // An edge that is told so again has not heard the first time; that its sessions were removed stands in a frame.
+                let (from, frames) = match after.filter(|_| at_home) {
+                    Some(_) => shard.ring.all_of(edge.node),
+                    None => (shard.applied(), Vec::new()),
+                };
+                Attendance::Joined { epoch, from, reset: true, frames }
             }
         };
         if let (Some(home), Attendance::Joined { from, .. }) = (home, &attendance) {

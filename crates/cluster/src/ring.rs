@@ -54,6 +54,11 @@ impl Ring {
         Some(self.frames.range(start..).filter(move |frame| frame.concerns(node)))
     }
 
+    /// All frames that concern a node, and the index behind which they are all.
+    pub fn all_of(&self, node: u32) -> (u64, Vec<Arc<Frame>>) {
+        (self.floor, self.frames.iter().filter(|frame| frame.concerns(node)).cloned().collect())
+    }
+
     fn drop_first(&mut self) {
         if let Some(frame) = self.frames.pop_front() {
             self.weight = self.weight.saturating_sub(frame.weight());

@@ -58,7 +58,7 @@ pub(crate) fn expire(room: &mut Room, session: &Session, since: u64) -> Vec<Effe
     }
 }
 
-/// All sessions of a place leave, for the place missed what was sent to them.
+/// All sessions of a place leave, for the place missed what was sent to them. Each is told by itself: the place does not know who sits there.
 pub(crate) fn lose(room: &mut Room, attachment: Attachment) -> Vec<Effect> {
     let jid = room.jid().clone();
     let Some(open) = room.life.as_deref_mut() else { return Vec::new() };
@@ -66,7 +66,7 @@ pub(crate) fn lose(room: &mut Room, attachment: Attachment) -> Vec<Effect> {
     let lose = |occupant: Arc<Occupant>| {
         let there = occupant.seats.iter().filter(|seat| seat.attachment == attachment);
         let sessions: Vec<FullJid> = there.map(|seat| seat.session.jid.clone()).collect();
-        leave::vacate(&jid, open, &occupant, &sessions, Parting::failed())
+        leave::vacate_untracked(&jid, open, &occupant, &sessions, Parting::failed())
     };
     concerned.into_iter().flat_map(lose).collect()
 }

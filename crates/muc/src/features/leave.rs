@@ -114,6 +114,25 @@ pub(crate) fn vacate(
     effects
 }
 
+/// The same, but each session is told by itself, also the last ones of a nick: whoever sends may have lost track of who sits here.
+pub(crate) fn vacate_untracked(
+    room: &BareJid,
+    open: &mut Open,
+    occupant: &Arc<Occupant>,
+    sessions: &[FullJid],
+    parting: Parting,
+) -> Vec<Effect> {
+    let one_by_one = |effect: Effect| match effect {
+        Effect::Send { to: Audience::Occupant(_), what } => {
+            occupant.seats.iter().map(|seat| Effect::to_session(&seat.session, what.clone())).collect()
+        }
+        effect => vec![effect],
+    };
+    let all_leave = occupant.jids().all(|jid| sessions.contains(jid));
+    let effects = vacate(room, open, occupant, sessions, parting);
+    if all_leave { effects.into_iter().flat_map(one_by_one).collect() } else { effects }
+}
+
 /// One session of a nick is told that it leaves, alone.
 pub(crate) fn farewell(room: &BareJid, open: &Open, occupant: &Occupant, seat: &Seat, parting: &Parting) -> [Effect; 2] {
     let only = Arc::new(Occupant { seats: vec![seat.clone()], ..occupant.clone() });
