@@ -34,7 +34,9 @@ impl Meta {
             targets(self.shards, &nodes, |shard| self.placements.get(&shard).map(|placement| placement.target.as_slice()));
         let changed = targets.into_iter().filter_map(|(shard, target)| {
             let former = self.placements.get(&shard).cloned().unwrap_or_default();
-            if former.target == target {
+            // Who was told to make the group may be at it: until that is known nobody else may be told, or there would be two groups of one name.
+            let is_being_made = former.maker.is_some_and(|maker| nodes.contains(&maker));
+            if former.target == target || is_being_made {
                 return None;
             }
             let maker = former.voters.is_empty().then(|| target[usize::from(shard) % target.len()]);

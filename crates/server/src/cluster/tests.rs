@@ -3,9 +3,11 @@
 mod trial;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use conclave_cluster::meta::{EndReason, MetaRequest};
 
+use super::{MetaError, asking};
 use trial::{SHARDS, Trial};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,11 +82,28 @@ async fn a_node_that_was_taken_for_dead_by_mistake_is_another_one_from_then_on()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_minority_decides_nothing_and_says_so_and_goes_on_with_the_others() {
+    let mut trial = Trial::prepared(2);
+    trial.start_all().await;
+    trial.settled(&[1, 2]).await;
+    trial.kill(2).await;
+    let drain = MetaRequest::Drain { node: 2 };
+    let late = asking::ask(&trial.node(1).0, &drain, Duration::from_millis(500)).await.unwrap_err();
+    assert!(matches!(late, MetaError::Late { .. }), "{late}");
+    assert!(!trial.node(1).meta().borrow().nodes()[&2].draining);
+
+    trial.start(2).await;
+    trial.node(1).ask(drain).await.unwrap();
+    trial.everywhere(|meta| meta.nodes()[&2].draining).await;
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leadership_that_is_handed_over_is_led_by_others() {
     let mut trial = Trial::prepared(3);
     trial.start_all().await;
     trial.settled(&[1, 2, 3]).await;
-    trial.node(1).hand_over(std::time::Duration::from_secs(5)).await;
+    trial.node(1).hand_over(Duration::from_secs(5)).await;
     let leaders: BTreeSet<u32> = (0..SHARDS).filter_map(|shard| trial.leads(shard)).collect();
     assert!(!leaders.contains(&1), "{leaders:?}");
     trial.end_all().await;

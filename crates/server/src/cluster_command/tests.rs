@@ -149,6 +149,17 @@ fn a_running_node_is_asked() {
 }
 
 #[test]
+fn a_directory_becomes_one_node_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = typed("init --dir DIR", dir.path());
+    assert!(said.contains("the first node of a new cluster"), "{said}");
+    let again = typed("init --dir DIR", dir.path());
+    assert!(again.contains("not done: DIR is the directory of a node already"), "{again}");
+    let no_token = typed("join hello --dir DIR", dir.path());
+    assert!(no_token.contains("not done: this is no token"), "{no_token}");
+}
+
+#[test]
 fn a_token_comes_from_the_command_line_or_a_file() {
     for words in ["join", "join TOKEN --token-file F", "init --shards 0", "drain x", "invite"] {
         let arguments = ["conclave", "cluster"].into_iter().chain(words.split(' '));

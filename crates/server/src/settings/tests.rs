@@ -99,7 +99,7 @@ fn an_unknown_key_is_named_with_its_place_and_what_there_is() {
         &format!("{MINIMAL}\n  domian = \"x\"\n"),
         expect![[r#"
             the settings cannot be used
-              conclave.toml:5:3: there is no key `domian`; there are: domain, service_domain, dir, c2s, c2s_tls, http, certificate, key, plain_without_tls, admins, room_creation, password_iterations, log, log_format, and the table [limits]"#]],
+              conclave.toml:5:3: there is no key `domian`; there are: domain, service_domain, dir, c2s, c2s_tls, http, peer_listen, peer_advertise, initial_nodes, shards, detach_grace_ms, node_silent_ms, certificate, key, plain_without_tls, admins, room_creation, password_iterations, log, log_format, and the table [limits]"#]],
     );
     check_file(
         &format!("{MINIMAL}\n[limits]\nrooms = 3\n"),
@@ -118,7 +118,7 @@ fn an_unknown_key_is_named_with_its_place_and_what_there_is() {
         &format!("{MINIMAL}[tls]\nkey = \"x\"\n"),
         expect![[r#"
             the settings cannot be used
-              conclave.toml:4:2: there is no key `tls`; there are: domain, service_domain, dir, c2s, c2s_tls, http, certificate, key, plain_without_tls, admins, room_creation, password_iterations, log, log_format, and the table [limits]"#]],
+              conclave.toml:4:2: there is no key `tls`; there are: domain, service_domain, dir, c2s, c2s_tls, http, peer_listen, peer_advertise, initial_nodes, shards, detach_grace_ms, node_silent_ms, certificate, key, plain_without_tls, admins, room_creation, password_iterations, log, log_format, and the table [limits]"#]],
     );
 }
 
@@ -136,6 +136,18 @@ fn a_wrong_value_is_shown_with_what_is_allowed() {
             expect![[r#"
             the settings cannot be used
               conclave.toml:5:20: `stanza_bytes_max` cannot be "262144"; it takes a number from 10000 to 16777216 (bytes)"#]],
+        ),
+        (
+            "peer_listen = \"node1.example.org:7400\"",
+            expect![[r#"
+                the settings cannot be used
+                  conclave.toml:4:15: `peer_listen` cannot be "node1.example.org:7400"; it takes an IP address with a port, such as "10.0.0.1:7400""#]],
+        ),
+        (
+            "peer_advertise = \"node1.example.org\"",
+            expect![[r#"
+                the settings cannot be used
+                  conclave.toml:4:18: `peer_advertise` cannot be "node1.example.org"; it takes a host and a port, such as "node1.example.org:7400""#]],
         ),
         (
             "[limits]\nsession_stanzas_per_second = -1",
@@ -329,7 +341,7 @@ fn everything_that_is_wrong_is_said_at_once_and_each_source_names_itself() {
           conclave.toml:4:14: `log_format` cannot be 1; it takes "human" or "json"
           conclave.toml:6:13: `depth_max` cannot be 1; it takes a number from 16 to 512 (elements)
           CONCLAVE_C2S: `c2s` cannot be "5222" ("5222" is none); it takes a list of IP addresses with ports, such as "[::]:5222" (which is IPv4 too) or "127.0.0.1:5222"
-          CONCLAVE_DOMIAN: there is no such setting; there are: CONCLAVE_DOMAIN, CONCLAVE_SERVICE_DOMAIN, CONCLAVE_DIR, CONCLAVE_C2S, CONCLAVE_C2S_TLS, CONCLAVE_HTTP, CONCLAVE_CERTIFICATE, CONCLAVE_KEY, CONCLAVE_PLAIN_WITHOUT_TLS, CONCLAVE_ADMINS, CONCLAVE_ROOM_CREATION, CONCLAVE_PASSWORD_ITERATIONS, CONCLAVE_LOG, CONCLAVE_LOG_FORMAT, CONCLAVE_STANZA_BYTES_MAX, CONCLAVE_GROUPCHAT_BYTES_MAX, CONCLAVE_UNAUTHENTICATED_BYTES_MAX, CONCLAVE_UNAUTHENTICATED_SECONDS_MAX, CONCLAVE_DEPTH_MAX, CONCLAVE_ATTRIBUTES_MAX, CONCLAVE_CONNECTIONS_MAX, CONCLAVE_CONNECTIONS_PER_ADDRESS_MAX, CONCLAVE_SESSIONS_PER_ACCOUNT_MAX, CONCLAVE_OUTBOUND_QUEUE_BYTES_MAX, CONCLAVE_OUTBOUND_QUEUE_STANZAS_MAX, CONCLAVE_SESSION_STANZAS_PER_SECOND, CONCLAVE_SESSION_STANZAS_BURST, CONCLAVE_ROOM_MESSAGES_PER_SECOND, CONCLAVE_ROOMS_MAX, CONCLAVE_OCCUPANTS_PER_ROOM_MAX, CONCLAVE_HISTORY_MAX, CONCLAVE_ROOM_LOCK_SECONDS_MAX
+          CONCLAVE_DOMIAN: there is no such setting; there are: CONCLAVE_DOMAIN, CONCLAVE_SERVICE_DOMAIN, CONCLAVE_DIR, CONCLAVE_C2S, CONCLAVE_C2S_TLS, CONCLAVE_HTTP, CONCLAVE_PEER_LISTEN, CONCLAVE_PEER_ADVERTISE, CONCLAVE_INITIAL_NODES, CONCLAVE_SHARDS, CONCLAVE_DETACH_GRACE_MS, CONCLAVE_NODE_SILENT_MS, CONCLAVE_CERTIFICATE, CONCLAVE_KEY, CONCLAVE_PLAIN_WITHOUT_TLS, CONCLAVE_ADMINS, CONCLAVE_ROOM_CREATION, CONCLAVE_PASSWORD_ITERATIONS, CONCLAVE_LOG, CONCLAVE_LOG_FORMAT, CONCLAVE_STANZA_BYTES_MAX, CONCLAVE_GROUPCHAT_BYTES_MAX, CONCLAVE_UNAUTHENTICATED_BYTES_MAX, CONCLAVE_UNAUTHENTICATED_SECONDS_MAX, CONCLAVE_DEPTH_MAX, CONCLAVE_ATTRIBUTES_MAX, CONCLAVE_CONNECTIONS_MAX, CONCLAVE_CONNECTIONS_PER_ADDRESS_MAX, CONCLAVE_SESSIONS_PER_ACCOUNT_MAX, CONCLAVE_OUTBOUND_QUEUE_BYTES_MAX, CONCLAVE_OUTBOUND_QUEUE_STANZAS_MAX, CONCLAVE_SESSION_STANZAS_PER_SECOND, CONCLAVE_SESSION_STANZAS_BURST, CONCLAVE_ROOM_MESSAGES_PER_SECOND, CONCLAVE_ROOMS_MAX, CONCLAVE_OCCUPANTS_PER_ROOM_MAX, CONCLAVE_HISTORY_MAX, CONCLAVE_ROOM_LOCK_SECONDS_MAX
           CONCLAVE_ROOMS_MAX: `rooms_max` cannot be "many"; it takes a number from 1 to 10000000 (rooms)
           --admins: `admins` cannot be "a@example.org,b" ("b" has no @); it takes a list of accounts, such as "admin@example.org"
           --history-max: `history_max` cannot be "x"; it takes a number from 0 to 10000 (messages; 0 for none)"#]].assert_eq(&complaints);
