@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use conclave_cluster::codec;
+use conclave_cluster::entry::ShardChange;
+
 /// The log, as if one saw all of Raft's at once.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -12,6 +15,8 @@ pub struct Log {
     term: u64,
     /// Proposed in this term, and not committed.
     queue: VecDeque<Vec<u8>>,
+    /// Of former terms. Raft lets none turn up later; that the epoch is a fence shows only if some do. An office never begins late.
+    late: VecDeque<Vec<u8>>,
     /// Nothing is committed meanwhile.
     pub stalled: bool,
 }
@@ -64,16 +69,26 @@ impl Log {
         some
     }
 
-    /// Leadership changes: so many of the waiting proposals are committed on the way, the rest is lost.
-    pub fn elect(&mut self, leader: Option<u32>, survive: usize) {
+    /// Commits a proposal of a former term, if one has turned up.
+    pub fn commit_late(&mut self) {
+        self.entries.extend(self.late.pop_front().map(Some));
+    }
+
+    /// Leadership changes: so many of the waiting proposals are committed on the way, the next so many turn up late, the rest is lost.
+    pub fn elect(&mut self, leader: Option<u32>, survive: usize, late: usize) {
         for _ in 0..survive.min(self.queue.len()) {
             self.commit();
         }
-        self.queue.clear();
+        let late = self.queue.drain(..).take(late);
+        self.late.extend(late.filter(|entry| !begins_an_office(entry)));
         self.leader = leader;
         self.term += 1;
         if leader.is_some() {
             self.entries.push(None);
         }
     }
+}
+
+fn begins_an_office(entry: &[u8]) -> bool {
+    codec::decode(entry).is_ok_and(|entry| matches!(entry.change, ShardChange::Activate { .. }))
 }

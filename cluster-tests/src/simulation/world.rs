@@ -194,6 +194,9 @@ impl World {
             }
             Event::Commit => {
                 if !log.stalled && log.commit() {
+                    if net.once_in(4) {
+                        log.commit_late();
+                    }
                     self.spread();
                 }
             }
@@ -273,7 +276,8 @@ impl World {
 
     pub(crate) fn lead(&mut self, node: Option<u32>) {
         let survive = self.net.up_to(self.log.waiting() as u64) as usize;
-        self.log.elect(node, survive);
+        let late = if self.net.once_in(4) { self.net.up_to(3) as usize } else { 0 };
+        self.log.elect(node, survive, late);
     }
 
     /// Nothing is committed for a while, or it is again.
@@ -351,6 +355,32 @@ impl World {
             task.install(store, &mut self.net);
         }
         true
+    }
+
+    /// A replica does not hear of new entries, or does again.
+    pub fn lag(&mut self, id: u32, lags: bool) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.lags = lags;
+        }
+        self.net.after(0, Event::Apply(id));
+    }
+
+    /// A replica begins anew from all that it has, and has none of the frames.
+    pub fn reload(&mut self, id: u32) {
+        if let Some(task) = self.nodes.get_mut(&id).and_then(|node| node.replica.as_mut()) {
+            let store = Store::frozen(&task.replica);
+            task.install(store, &mut self.net);
+        }
+    }
+
+    /// How many times replicas were compared.
+    pub fn checkpoints(&self) -> usize {
+        self.frozen.len()
+    }
+
+    /// Nothing passes from one node to another any more, or it does again.
+    pub fn cut(&mut self, from: u32, to: u32, cut: bool) {
+        self.net.cut(from, to, cut);
     }
 
     // --- nodes
