@@ -75,6 +75,19 @@ fn shards_are_placed_when_enough_nodes_are_there() {
 }
 
 #[test]
+fn a_shard_that_is_being_made_is_not_placed_anew() {
+    let mut meta = Meta::default();
+    ask(&mut meta, begin(1, 2)).unwrap();
+    ask(&mut meta, register(1)).unwrap();
+    let before = meta.placement(0).unwrap().clone();
+    assert_eq!(before.maker, Some(1));
+    ask(&mut meta, register(2)).unwrap();
+    assert_eq!(meta.placement(0), Some(&before), "there would be a second maker");
+    ask(&mut meta, MetaRequest::Made { shard: 0, voters: vec![1] }).unwrap();
+    assert_eq!(meta.placement(0).unwrap().target, [1, 2]);
+}
+
+#[test]
 fn a_new_incarnation_ends_the_former() {
     let mut meta = cluster_of(3);
     let (first, second) = (Incarnation { node: 2, number: 1 }, Incarnation { node: 2, number: 2 });
