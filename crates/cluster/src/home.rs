@@ -18,6 +18,7 @@ use crate::entry::{ShardChange, ShardEntry};
 use crate::frame::{Direct, Frame};
 use crate::grace::{self, Grace};
 use crate::incarnation::Incarnation;
+use crate::lives::Lives;
 use crate::questions::{Questions, Settled};
 use crate::request::{Ask, Request};
 use crate::room_pace::RoomPace;
@@ -67,7 +68,7 @@ pub struct Home {
     grace: Grace,
     time: Timestamp,
     /// Incarnations that live, by meta.
-    living: BTreeSet<Incarnation>,
+    living: Lives,
     /// Attachments whose end was proposed.
     ending: BTreeSet<Attachment>,
     /// What each node has acknowledged.
@@ -95,7 +96,7 @@ impl Home {
             questions: Questions::default(),
             grace: Grace::default(),
             time: shard.time.max(now),
-            living: BTreeSet::new(),
+            living: Lives::default(),
             ending: BTreeSet::new(),
             acknowledged: BTreeMap::new(),
         };
@@ -120,7 +121,7 @@ impl Home {
 
     /// A session asks something, by way of an edge. One that has ended, by what is known here, is not heard.
     pub fn request(&mut self, shard: &Shard, from: Incarnation, request: &Request, context: &Context, out: &mut Vec<Output>) {
-        if self.epoch.is_none() || !self.living.contains(&from) {
+        if self.epoch.is_none() || !self.living.contains(from) {
             return;
         }
         let at = from.attachment();
@@ -180,7 +181,7 @@ impl Home {
     }
 
     /// Which incarnations live, by meta. Those that do not any more are detached.
-    pub fn living(&mut self, shard: &Shard, living: BTreeSet<Incarnation>, out: &mut Vec<Output>) {
+    pub fn living(&mut self, shard: &Shard, living: Lives, out: &mut Vec<Output>) {
         self.living = living;
         self.end_the_dead(shard, out);
     }
@@ -192,11 +193,11 @@ impl Home {
         }
         for attachment in shard.attachments() {
             let incarnation = Incarnation::of(attachment);
-            if !self.living.contains(&incarnation) && self.ending.insert(attachment) {
+            if self.living.has_ended(incarnation) && self.ending.insert(attachment) {
                 self.change_all(shard, ShardChange::Ended(attachment), attachment, out);
             }
         }
-        let living: BTreeSet<u32> = self.living.iter().map(|incarnation| incarnation.node).collect();
+        let living: BTreeSet<u32> = self.living.nodes().collect();
         self.acknowledged.retain(|node, _| living.contains(node));
     }
 
@@ -435,8 +436,8 @@ impl Home {
 
     /// What every node has that lives. One that has not attended yet may lack anything.
     fn acknowledged_by_all(&self) -> u64 {
-        let of = |incarnation: &Incarnation| self.acknowledged.get(&incarnation.node).copied().unwrap_or(0);
-        self.living.iter().map(of).min().unwrap_or(0)
+        let of = |node: u32| self.acknowledged.get(&node).copied().unwrap_or(0);
+        self.living.nodes().map(of).min().unwrap_or(0)
     }
 
     /// Talk is charged; what keeps a room in order is not.

@@ -1,6 +1,5 @@
 //! One replica of a shard: the fold, and while this node leads, the home.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use conclave_muc::{Context, Listing};
@@ -11,6 +10,7 @@ use crate::codec::{self, Undecodable};
 use crate::frame::Frame;
 use crate::home::{Home, HomeSettings, Output};
 use crate::incarnation::Incarnation;
+use crate::lives::Lives;
 use crate::request::Request;
 use crate::shard::Shard;
 use crate::stored::{Record, RecordChange};
@@ -23,7 +23,7 @@ pub struct Replica {
     home: Option<Home>,
     /// How often it began to be the home.
     offices: u64,
-    living: BTreeSet<Incarnation>,
+    living: Lives,
 }
 
 /// What an edge that asks to attend is told.
@@ -49,7 +49,7 @@ pub enum Attendance {
 impl Replica {
     /// A replica without anything in it.
     pub fn new(settings: HomeSettings) -> Replica {
-        Replica { settings, shard: Shard::default(), home: None, offices: 0, living: BTreeSet::new() }
+        Replica { settings, shard: Shard::default(), home: None, offices: 0, living: Lives::default() }
     }
 
     /// Begins anew from what was stored.
@@ -126,7 +126,7 @@ impl Replica {
             if self.serves().is_none() {
                 return Attendance::NotHome;
             }
-            if !self.living.contains(&edge) {
+            if !self.living.contains(edge) {
                 return Attendance::Unknown;
             }
         }
@@ -172,7 +172,7 @@ impl Replica {
     }
 
     /// Which incarnations live, by meta.
-    pub fn living(&mut self, living: BTreeSet<Incarnation>, out: &mut Vec<Output>) {
+    pub fn living(&mut self, living: Lives, out: &mut Vec<Output>) {
         if self.living == living {
             return;
         }

@@ -41,7 +41,7 @@ impl Bench {
         let room = BareJid::parse("r@c").unwrap();
         let mut bench = Bench { replica, room, context, log: VecDeque::new(), index: 0, number: 0 };
         let mut out = Vec::new();
-        bench.replica.living([HERE].into(), &mut out);
+        bench.replica.living([(HERE, true)].into_iter().collect(), &mut out);
         bench.replica.begin(HERE, Timestamp(1_000_000), &mut out);
         bench.sort(out);
         bench.commit();

@@ -1,7 +1,7 @@
 //! One task per replica of a shard on this node: it drives the pure replica with what the log commits, proposes what the home decides, and says
 //! to edges what there is to say.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use conclave_cluster::home::{HomeSettings, Output};
 use conclave_cluster::meta::Meta;
 use conclave_cluster::replica::{Attendance, Replica};
 use conclave_cluster::request::Request;
-use conclave_cluster::{Incarnation, incarnation};
+use conclave_cluster::{Incarnation, Lives};
 use conclave_muc::{Context, Service};
 use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
 use conclave_xmpp::Timestamp;
@@ -380,6 +380,8 @@ impl ShardTask {
     fn resign(&mut self) {
         self.office = None;
         self.replica.end();
+        // What the former office wanted is not the next one's to do.
+        self.out.retain(|output| matches!(output, Output::Frame(_)));
         self.barrier = None;
         self.requests.clear();
         self.proposed_at.clear();
@@ -505,7 +507,9 @@ impl ShardTask {
             subscriber.last = subscriber.last.max(applied);
             !subscriber.said.is_closed() && (!behind || subscriber.say(Said::Position(applied)))
         });
-        if self.office.is_some() && self.replica.in_flight() > 0 && self.progress.elapsed() > STUCK_MAX {
+        // What was proposed a moment ago, after a long silence, is not stuck.
+        let waits = self.proposed_at.front().is_some_and(|at| at.elapsed() > STUCK_MAX);
+        if self.office.is_some() && waits && self.progress.elapsed() > STUCK_MAX {
             warn!(shard = self.shard, "nothing was committed for {} s; this home begins anew", STUCK_MAX.as_secs());
             self.resign();
             self.note_leader(leader.now());
@@ -556,10 +560,10 @@ async fn round(barrier: &mut Option<BarrierRound>) -> bool {
     }
 }
 
-/// The incarnations that live.
-pub fn living(meta: &Meta) -> BTreeSet<incarnation::Incarnation> {
-    let of = |(node, entry): (&u32, &conclave_cluster::meta::NodeEntry)| Incarnation { node: *node, number: entry.incarnation };
-    meta.nodes().iter().map(of).filter(|incarnation| meta.is_current(*incarnation)).collect()
+/// Which incarnations live.
+fn living(meta: &Meta) -> Lives {
+    let newest = meta.nodes().iter().map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation });
+    newest.map(|incarnation| (incarnation, meta.is_current(incarnation))).collect()
 }
 
 /// The time by this machine, for what is stamped; nothing is decided by it.
