@@ -1,6 +1,6 @@
 //! What the server's task of a shard does, without its queues and futures.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use conclave_cluster::delivery::Delivery;
@@ -8,7 +8,7 @@ use conclave_cluster::delivery_codec::{Attend, ToEdge, ToHome};
 use conclave_cluster::home::{HomeSettings, Output};
 use conclave_cluster::replica::Attendance;
 use conclave_cluster::request::Request;
-use conclave_cluster::{Frame, Incarnation, Replica};
+use conclave_cluster::{Frame, Incarnation, Lives, Replica};
 use conclave_muc::{Context, Service};
 use conclave_xmpp::Timestamp;
 
@@ -49,6 +49,8 @@ pub struct ReplicaTask {
     barrier: Option<u64>,
     barriers: u64,
     progress: u64,
+    /// Since when anything is in flight.
+    waits_since: Option<u64>,
     out: Vec<Output>,
     /// How far its clock is from the true one.
     skew: u64,
@@ -73,6 +75,7 @@ impl ReplicaTask {
             // Rounds of a process that died must not be taken for ours.
             barriers: now << 20,
             progress: 0,
+            waits_since: None,
             out: Vec::new(),
             skew,
         }
@@ -92,6 +95,7 @@ impl ReplicaTask {
                 }
             }
             self.progress = net.now;
+            self.waits_since = self.waits_since.filter(|_| self.replica.in_flight() > 0);
         }
         self.carry_out(net, log);
     }
@@ -142,7 +146,7 @@ impl ReplicaTask {
     }
 
     /// Who lives, by the register.
-    pub fn note_living(&mut self, living: BTreeSet<Incarnation>, net: &mut Net, log: &mut Log) {
+    pub fn note_living(&mut self, living: Lives, net: &mut Net, log: &mut Log) {
         self.replica.living(living, &mut self.out);
         self.carry_out(net, log);
     }
@@ -150,7 +154,10 @@ impl ReplicaTask {
     fn resign(&mut self, net: &mut Net) {
         self.office = None;
         self.replica.end();
+        // What the former office wanted is not the next one's to do.
+        self.out.retain(|output| matches!(output, Output::Frame(_)));
         self.barrier = None;
+        self.waits_since = None;
         self.requests.clear();
         let home = self.known_home();
         for subscriber in std::mem::take(&mut self.subscribers) {
@@ -255,6 +262,7 @@ impl ReplicaTask {
     }
 
     fn propose(&mut self, entry: Vec<u8>, term: u64, net: &mut Net, log: &mut Log) {
+        self.waits_since.get_or_insert(net.now);
         let delay = 1 + net.up_to(15);
         if log.propose(self.node, term, entry) {
             net.after(delay, Event::Commit);
@@ -302,7 +310,8 @@ impl ReplicaTask {
             }
             listens
         });
-        if self.office.is_some() && self.replica.in_flight() > 0 && net.now - self.progress > STUCK_MAX {
+        let since = self.waits_since.map(|since| since.max(self.progress));
+        if self.office.is_some() && since.is_some_and(|since| net.now - since > STUCK_MAX) {
             self.resign(net);
             self.note_leader(net, log);
         }

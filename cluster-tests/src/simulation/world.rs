@@ -37,6 +37,9 @@ impl Default for Settings {
 /// Nodes with a replica.
 const REPLICAS: u32 = 3;
 
+/// The newest number of every node, and whether it lives.
+type Register = BTreeMap<u32, (u32, bool)>;
+
 pub(crate) struct Node {
     pub replica: Option<ReplicaTask>,
     pub edge: EdgeTask,
@@ -60,7 +63,7 @@ pub struct World {
     home: HomeSettings,
     service: Arc<Service>,
     /// What the register said, one after the other.
-    register: Vec<BTreeSet<Incarnation>>,
+    register: Vec<Register>,
     numbers: u32,
     /// All sessions that there ever were.
     pub clients: Vec<Client>,
@@ -95,7 +98,7 @@ impl World {
             home: HomeSettings { grace_ms: settings.grace_ms, sessions_per_account_max: 100 },
             settings,
             service: Arc::new(service),
-            register: vec![BTreeSet::new()],
+            register: vec![Register::new()],
             numbers: 0,
             clients: Vec::new(),
             next_session: 1,
@@ -227,7 +230,8 @@ impl World {
                 }
             }
             Event::RegisterAnew(node, former) => {
-                let taken_for_dead = self.register.last().is_some_and(|living| !living.contains(&former));
+                let taken_for_dead =
+                    self.register.last().is_some_and(|living| living.get(&former.node) == Some(&(former.number, false)));
                 if taken_for_dead && self.nodes[&node].alive && self.nodes[&node].edge.me == former {
                     self.enrol(node);
                 }
@@ -432,22 +436,23 @@ impl World {
     /// A node is taken for dead, whether it is or not.
     pub fn declare_dead(&mut self, id: u32) {
         let mut living = self.register.last().cloned().unwrap_or_default();
-        living.retain(|incarnation| incarnation.node != id);
+        if let Some((_, lives)) = living.get_mut(&id) {
+            *lives = false;
+        }
         self.publish(living);
     }
 
     fn enrol(&mut self, id: u32) {
         self.numbers += 1;
         let mut living = self.register.last().cloned().unwrap_or_default();
-        living.retain(|incarnation| incarnation.node != id);
-        living.insert(Incarnation { node: id, number: self.numbers });
+        living.insert(id, (self.numbers, true));
         if let Some(node) = self.nodes.get_mut(&id) {
             node.registered.insert(self.numbers);
         }
         self.publish(living);
     }
 
-    fn publish(&mut self, living: BTreeSet<Incarnation>) {
+    fn publish(&mut self, living: Register) {
         self.register.push(living);
         for id in self.living() {
             let longest = if self.net.once_in(4) { 1500 } else { 100 };
@@ -461,9 +466,10 @@ impl World {
         let Some(node) = nodes.get_mut(&id).filter(|node| node.alive) else { return };
         let Some(living) = register.get(node.heard).cloned() else { return };
         node.heard += 1;
-        let me = living.iter().find(|life| life.node == id && node.registered.contains(&life.number)).copied();
+        let mine = living.get(&id).filter(|(number, _)| node.registered.contains(number)).copied();
+        let me = mine.filter(|(_, lives)| *lives).map(|(number, _)| Incarnation { node: id, number });
         let former = node.edge.me;
-        if former.number != 0 && !living.contains(&former) && me.is_none_or(|me| me.number < former.number) {
+        if former.number != 0 && mine == Some((former.number, false)) {
             let delay = 20 + net.up_to(800);
             net.after(delay, Event::RegisterAnew(id, former));
         }
@@ -473,7 +479,8 @@ impl World {
             if let Some(me) = me.filter(|_| me_first) {
                 task.note_me(me, net, log);
             }
-            task.note_living(living, net, log);
+            let newest = living.into_iter().map(|(node, (number, lives))| (Incarnation { node, number }, lives));
+            task.note_living(newest.collect(), net, log);
             if let Some(me) = me {
                 task.note_me(me, net, log);
             }
