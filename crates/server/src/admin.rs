@@ -11,6 +11,7 @@ mod of_node;
 pub mod rooms;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 

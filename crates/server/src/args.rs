@@ -132,7 +132,7 @@ pub enum ClusterCommand {
     Init(ClusterInit),
     /// Prints a token with which one new node can join, once
     Invite {
-        /// Where the other nodes will reach the new one, such as 10.0.0.2:5270 or node2.example.org:5270
+        /// Where the other nodes will reach the new one, such as 10.0.0.2:7400 or node2.example.org:7400
         #[arg(value_name = "HOST:PORT")]
         peer: String,
     },
@@ -155,12 +155,15 @@ pub enum ClusterCommand {
 /// A new cluster.
 #[derive(Args, Debug)]
 pub struct ClusterInit {
-    /// Over how many shards the rooms are spread; it stays so for ever
-    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub shards: u16,
-    /// How many nodes the cluster is to begin with; the shards wait for so many before they are spread
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
-    pub initial_nodes: u16,
+    /// Over how many shards the rooms are spread; it stays so for ever [default: as the node's settings say, else 16]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: Option<u16>,
+    /// Rooms are served as soon as so many nodes have joined [default: as the node's settings say, else 1]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub initial_nodes: Option<u32>,
+    /// Where the other nodes will reach this one, such as 10.0.0.1:7400; a node that stays alone needs none
+    #[arg(long, value_name = "HOST:PORT")]
+    pub peer: Option<String>,
 }
 
 /// A token, one way or the other.

@@ -48,7 +48,11 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
 
 fn make(init: &ClusterInit, node: &WhichNode, out: &mut impl Write) -> Result<(), ClusterError> {
     let dir = directory(node)?;
-    let made = cluster::init(&dir, Some(init.shards), Some(init.initial_nodes.into()), None);
+    if let Some(peer) = init.peer.as_ref().filter(|peer| !cluster::is_address(peer)) {
+        let text = format!("\"{peer}\" is no address of a node: it takes a host and a port, such as \"10.0.0.1:7400\"");
+        return Err(ClusterError::Directory(text));
+    }
+    let made = cluster::init(&dir, init.shards, init.initial_nodes, init.peer.clone());
     made.map_err(|error| ClusterError::Directory(error.to_string()))?;
     say(out, &format!("{} is the first node of a new cluster; start it with `conclave serve`", dir.display()))
 }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long anything may take that should be there at once.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 #[test]
 fn accounts_are_managed_beside_it_and_it_ends_with_its_node() {
@@ -68,6 +68,48 @@ fn the_end_of_its_node_is_its_own() {
 }
 
 #[test]
+fn three_nodes_are_one_cluster_and_one_of_them_may_die() {
+    let dev = Dev::start(&["--nodes", "3"]);
+    let nodes = dev.nodes();
+    assert_eq!(nodes.as_array().unwrap().iter().map(|node| node["node"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    for node in 0..3 {
+        assert!(dev.watched(node, "/readyz").starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    assert_eq!(dev.on(2, &["user", "add", "juliet"]), "juliet@localhost added\n");
+    within(LIMIT, "the account on another node", || dev.on(3, &["user", "list"]).contains("juliet@localhost\n").then_some(()));
+    let status: Value = serde_json::from_str(&dev.on(3, &["cluster", "status", "--json"])).unwrap();
+    assert_eq!((&status["health"], status["groups"].as_array().unwrap().len()), (&"healthy".into(), 17), "{status}");
+    for group in status["groups"].as_array().unwrap() {
+        assert_eq!(group["voters"], serde_json::json!([1, 2, 3]), "{status}");
+    }
+    // Where a room would live is known before there is one, and every node says the same.
+    let home =
+        |node| serde_json::from_str::<Value>(&dev.on(node, &["room", "show", "garden", "--json"])).unwrap()["home"].clone();
+    assert!(home(1).is_u64() && home(1) == home(2) && home(2) == home(3));
+
+    kill_process(pid(dev.process_of(1)), Signal::KILL).unwrap();
+    within(LIMIT, "another word of the dead node", || {
+        let status: Value = serde_json::from_str(&dev.on(3, &["cluster", "status", "--json"])).unwrap();
+        let leaders = status["groups"].as_array().unwrap().iter().map(|group| group["leader"].as_u64());
+        (status["health"] == "degraded" && leaders.into_iter().all(|leader| leader.is_some_and(|leader| leader != 2)))
+            .then_some(())
+    });
+    let (others, said) = ([dev.process_of(0), dev.process_of(2)], dev.said());
+    assert!(said.contains("conclave: node 2 has ended (signal: 9 (SIGKILL)); it has said why above; the others go on"), "{said}");
+    assert!(dev.end(Signal::TERM).status.success());
+    assert!(others.into_iter().all(is_gone));
+}
+
+#[test]
+fn when_all_nodes_have_died_it_ends() {
+    let dev = Dev::start(&["--nodes", "2"]);
+    let nodes = [dev.process_of(0), dev.process_of(1)];
+    nodes.iter().for_each(|node| kill_process(pid(*node), Signal::KILL).unwrap());
+    let (status, said) = dev.wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+}
+
+#[test]
 fn two_do_not_share_a_directory() {
     let dev = Dev::start(&[]);
     let second = conclave(&["dev", "--port", "0", "--dir"], dev.dir.path());
@@ -112,7 +154,8 @@ impl Dev {
     fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Dev {
         let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
         command.args(["dev", "--port", "0", "--dir"]).arg(dir.path()).args(more);
-        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = std::fs::File::create(dir.path().join("stderr")).unwrap();
+        let process = command.stdout(Stdio::null()).stderr(said).spawn().unwrap();
         let dev = Dev { process: Some(process), dir };
         let nodes = dev.dir.path().join("nodes.json");
         within(LIMIT, "nodes.json", || nodes.exists().then_some(()));
@@ -124,7 +167,11 @@ impl Dev {
     }
 
     fn node(&self) -> u32 {
-        self.nodes()[0]["pid"].as_u64().unwrap().try_into().unwrap()
+        self.process_of(0)
+    }
+
+    fn process_of(&self, node: usize) -> u32 {
+        self.nodes()[node]["pid"].as_u64().unwrap().try_into().unwrap()
     }
 
     /// What a node says to those who watch it.
@@ -138,10 +185,20 @@ impl Dev {
         said
     }
 
-    fn user(&self, words: &[&str]) -> String {
-        let output = conclave(&[&["user"], words, &["--dir"]].concat(), &self.dir.path().join("node1"));
+    /// What the program says that is asked of a node, from 1.
+    fn on(&self, node: usize, words: &[&str]) -> String {
+        let output = conclave(&[words, &["--dir"]].concat(), &self.dir.path().join(format!("node{node}")));
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What it and its nodes have said so far.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("stderr")).unwrap()
+    }
+
+    fn user(&self, words: &[&str]) -> String {
+        self.on(1, &[&["user"], words].concat())
     }
 
     fn end(mut self, signal: Signal) -> Ended {
@@ -155,10 +212,7 @@ impl Dev {
     /// Waits until it ends by itself; what it said comes with it.
     fn wait(mut self) -> (ExitStatus, String) {
         let mut process = self.process.take().unwrap();
-        let status = ended(&mut process);
-        let mut said = String::new();
-        process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (status, said)
+        (ended(&mut process), self.said())
     }
 }
 

@@ -3,16 +3,17 @@
 use conclave_cluster::Incarnation;
 use conclave_cluster::answer;
 use conclave_cluster::meta::{Meta, MetaRequest, NodeEntry, NodeState};
-use conclave_raft::{Group, NodeId, Status};
+use conclave_raft::{Group, NodeId};
 use conclave_xmpp::BareJid;
 
-use super::cluster::{Behind, ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands};
+use super::cluster::{ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands};
 use super::rooms::{RoomLine, RoomShown, Rooms};
+use super::standing;
 use crate::run::Node;
 
 impl Membership for Node {
     fn status(&self) -> Later<'_, ClusterStatus> {
-        Box::pin(async { Ok(cluster_status(self)) })
+        Box::pin(async { Ok(cluster_status(self).await) })
     }
 
     fn invite(&self, peer: String) -> Later<'_, String> {
@@ -62,13 +63,18 @@ fn room_line(line: answer::RoomLine) -> RoomLine {
     RoomLine { room: jid, occupants, detached, persistent, traits }
 }
 
-fn cluster_status(node: &Node) -> ClusterStatus {
+async fn cluster_status(node: &Node) -> ClusterStatus {
+    let mut by_leaders = standing::gather(node.cluster.raft()).await;
     let meta = node.cluster.meta().borrow().clone();
     let nodes = meta.nodes().iter().map(|(number, entry)| node_line(&meta, *number, entry)).collect();
-    let of_meta = group_line(None, node.cluster.meta_group().as_ref(), meta.meta_voters(), None);
+    let mut line = |shard: Option<u16>, group: Option<Group>, voters: Vec<u32>, home: Option<u32>| {
+        let number = shard.map_or(0, |shard| u32::from(shard) + 1);
+        by_leaders.remove(&number).unwrap_or_else(|| group_line(shard, group.as_ref(), voters, home))
+    };
+    let of_meta = line(None, node.cluster.meta_group(), meta.meta_voters(), None);
     let shards = (0..meta.shards()).map(|shard| {
         let voters = meta.placement(shard).map(|placement| placement.voters.clone()).unwrap_or_default();
-        group_line(Some(shard), node.cluster.group(shard).as_ref(), voters, node.hub.home_of(shard))
+        line(Some(shard), node.cluster.group(shard), voters, node.hub.home_of(shard))
     });
     let groups = std::iter::once(of_meta).chain(shards).collect();
     ClusterStatus::new(meta.cluster().to_owned(), node.cluster.me().borrow().node, nodes, groups)
@@ -85,29 +91,17 @@ fn node_line(meta: &Meta, node: u32, entry: &NodeEntry) -> NodeLine {
     NodeLine { node, stands, version: entry.version.clone(), incarnation: entry.incarnation, peer: entry.peer.clone() }
 }
 
-/// By the replica of this node; how far others are behind only their leader knows.
+/// By the replica of this node, where the leader was not heard: who leads is hearsay, and how far the replicas are is not known.
 fn group_line(shard: Option<u16>, group: Option<&Group>, voters: Vec<u32>, home: Option<u32>) -> GroupLine {
-    let Some(status) = group.map(Group::status) else {
-        return GroupLine { shard, leader: home, voters, learners: Vec::new(), committed: None, applied: None, behind: Vec::new() };
-    };
+    let said =
+        GroupLine { shard, leader: home, voters, learners: Vec::new(), committed: None, applied: None, behind: Vec::new() };
+    let Some(status) = group.map(Group::status) else { return said };
     GroupLine {
-        shard,
         leader: status.leader.and_then(number),
         voters: status.voters.iter().copied().filter_map(number).collect(),
         learners: status.learners.iter().copied().filter_map(number).collect(),
-        committed: status.committed,
-        applied: status.applied,
-        behind: behind(&status),
+        ..said
     }
-}
-
-fn behind(status: &Status) -> Vec<Behind> {
-    let last = status.last.map_or(0, |last| last + 1);
-    let of = |(node, matched): (&NodeId, &Option<u64>)| {
-        let entries = last.saturating_sub(matched.map_or(0, |matched| matched + 1));
-        Some(Behind { node: number(*node)?, entries }).filter(|behind| behind.entries > 0)
-    };
-    status.matched.iter().filter_map(of).collect()
 }
 
 fn number(node: NodeId) -> Option<u32> {

@@ -35,7 +35,7 @@ impl Membership for Asked {
 fn three() -> ClusterStatus {
     let node = |node: u32, stands, incarnation| {
         let version = if incarnation == 0 { "" } else { "0.1.0" }.to_owned();
-        NodeLine { node, stands, version, incarnation, peer: format!("10.0.0.{node}:5270") }
+        NodeLine { node, stands, version, incarnation, peer: format!("10.0.0.{node}:7400") }
     };
     let group = |shard: Option<u16>, leader, behind: &[Behind]| GroupLine {
         shard,
@@ -78,10 +78,10 @@ fn a_cluster_is_seen_at_a_glance() {
         cluster c0ffee, 8 shards, told by node 1
 
         NODE  STATE     VERSION  LIFE  PEERS AT       LEADS
-        1     serving   0.1.0    4     10.0.0.1:5270  meta, 0, 2, 4
-        2     draining  0.1.0    1     10.0.0.2:5270  1, 3, 6-7
-        3     DOWN      0.1.0    12    10.0.0.3:5270  -
-        4     invited   -        -     10.0.0.4:5270  -
+        1     serving   0.1.0    4     10.0.0.1:7400  meta, 0, 2, 4
+        2     draining  0.1.0    1     10.0.0.2:7400  1, 3, 6-7
+        3     DOWN      0.1.0    12    10.0.0.3:7400  -
+        4     invited   -        -     10.0.0.4:7400  -
 
         SHARDS   LEADER  REPLICAS   BEHIND
         meta     1       1 2 3      nobody
@@ -97,7 +97,7 @@ fn a_cluster_is_seen_at_a_glance() {
         stands: NodeStands::Serving,
         version: "0.1.0".to_owned(),
         incarnation: 1,
-        peer: "127.0.0.1:5270".to_owned(),
+        peer: "127.0.0.1:7400".to_owned(),
     };
     let group = |shard| GroupLine {
         shard,
@@ -114,7 +114,7 @@ fn a_cluster_is_seen_at_a_glance() {
         cluster c0ffee, 16 shards, told by node 1
 
         NODE  STATE    VERSION  LIFE  PEERS AT        LEADS
-        1     serving  0.1.0    1     127.0.0.1:5270  meta, 0-15
+        1     serving  0.1.0    1     127.0.0.1:7400  meta, 0-15
 
         SHARDS  LEADER  REPLICAS  BEHIND
         meta    1       1         nobody
@@ -133,7 +133,7 @@ fn a_running_node_is_asked() {
         let node = node.clone();
         Box::pin(async move { listener::cluster(ask, node.as_ref()).await })
     });
-    for words in ["invite 10.0.0.4:5270 --dir DIR", "drain 2 --dir DIR", "remove 2 --dir DIR"] {
+    for words in ["invite 10.0.0.4:7400 --dir DIR", "drain 2 --dir DIR", "remove 2 --dir DIR"] {
         said += &typed(words, dir.path());
     }
     assert_eq!(typed("status --dir DIR", dir.path()), table::of(&three()));
@@ -145,13 +145,15 @@ fn a_running_node_is_asked() {
         node 2 hands over what it has; `conclave cluster status` shows how far it is
         not done: node 2 still has replicas; drain it first
     "#]].assert_eq(&said);
-    assert_eq!(*asked.0.lock().unwrap(), ["invite 10.0.0.4:5270", "drain 2"]);
+    assert_eq!(*asked.0.lock().unwrap(), ["invite 10.0.0.4:7400", "drain 2"]);
 }
 
 #[test]
 fn a_directory_becomes_one_node_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
-    let said = typed("init --dir DIR", dir.path());
+    let nowhere = typed("init --peer nowhere --dir DIR", dir.path());
+    assert!(nowhere.contains("not done: \"nowhere\" is no address of a node"), "{nowhere}");
+    let said = typed("init --shards 4 --peer 10.0.0.1:7400 --dir DIR", dir.path());
     assert!(said.contains("the first node of a new cluster"), "{said}");
     let again = typed("init --dir DIR", dir.path());
     assert!(again.contains("not done: DIR is the directory of a node already"), "{again}");

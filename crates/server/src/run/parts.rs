@@ -10,6 +10,7 @@ use tonic::service::Routes;
 
 use super::Addresses;
 use crate::accounts::Accounts;
+use crate::admin::standing::{StandingServer, StandingService};
 use crate::cluster::{Cluster, ClusterError, ClusterSettings};
 use crate::delivery::service::DeliveryService;
 use crate::hub::Hub;
@@ -36,8 +37,10 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
     // Replicas start before what they need is there; a few for each change of placement.
     let (started, mut replicas_started) = mpsc::unbounded_channel();
     let on_replica = move |shard, group, applied| drop(started.send((shard, group, applied)));
-    let services = Routes::new(DeliveryService::new(replicas.clone(), metrics.clone()));
+    let standing = StandingService::default();
+    let services = Routes::new(DeliveryService::new(replicas.clone(), metrics.clone())).add_service(StandingServer::new(standing.clone()));
     let cluster = Cluster::start(ClusterSettings::of(settings, addresses), services, Box::new(on_replica)).await?;
+    standing.open(cluster.raft());
     let accounts = Arc::new(Accounts::new(cluster.clone(), settings.domain.clone(), settings.password_iterations));
     let shard_shared = shard_task::Shared {
         replicas: replicas.clone(),
