@@ -19,8 +19,8 @@ const FORMAT: &str = "conclave data directory, format 1";
 pub(crate) struct DataDir {
     pub path: PathBuf,
     pub record: Record,
-    /// Holds the lock for as long as it is open.
-    _lock: File,
+    /// Holds the lock for as long as it is open; none when the directory was given back.
+    lock: Option<File>,
 }
 
 /// What stands in the file.
@@ -52,7 +52,7 @@ impl DataDir {
             None => fresh(path, cluster, node, accept_loss)?,
         };
         write(path, &record)?;
-        Ok(Self { path: path.to_owned(), record, _lock: lock })
+        Ok(Self { path: path.to_owned(), record, lock: Some(lock) })
     }
 
     /// Takes a directory as it is, for repair; the start is not counted.
@@ -64,7 +64,7 @@ impl DataDir {
             reason: "it is missing".to_owned(),
             advice: "Without it nobody knows whose data these are: is it the right directory?".to_owned(),
         };
-        Ok(Self { path: path.to_owned(), record: read(path, "")?.ok_or_else(missing)?, _lock: lock })
+        Ok(Self { path: path.to_owned(), record: read(path, "")?.ok_or_else(missing)?, lock: Some(lock) })
     }
 
     /// Notes that log and state are there: from now on it is damage if they are not.
@@ -79,8 +79,14 @@ impl DataDir {
         self.write()
     }
 
+    /// Lets others open the directory: everything in it is closed, and nothing is written any more.
+    pub fn give_back(&mut self) {
+        self.lock = None;
+    }
+
+    /// A directory that was given back may be somebody else's by now.
     fn write(&self) -> Result<(), OpenError> {
-        write(&self.path, &self.record)
+        if self.lock.is_some() { write(&self.path, &self.record) } else { Ok(()) }
     }
 
     pub fn log(&self) -> PathBuf {
@@ -191,7 +197,11 @@ mod tests {
         let held = DataDir::open(dir.path(), "c", NodeId(1), "repair").unwrap();
         assert!(matches!(DataDir::open(dir.path(), "c", NodeId(1), "repair"), Err(OpenError::InUse { .. })));
         drop(held);
-        DataDir::open(dir.path(), "c", NodeId(1), "repair").unwrap();
+        let mut held = DataDir::open(dir.path(), "c", NodeId(1), "repair").unwrap();
+        held.give_back();
+        let next = DataDir::open(dir.path(), "c", NodeId(1), "repair").unwrap();
+        held.set_not_alone().unwrap();
+        assert_eq!(read(dir.path(), "repair").unwrap(), Some(next.record), "who has given it back leaves it alone");
     }
 
     #[test]

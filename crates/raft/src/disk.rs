@@ -82,13 +82,17 @@ impl Disk {
         }
     }
 
+    /// Closes everything and lets go of the directory, whoever still has a clone of the node.
     pub async fn close(&self) {
         let (log, state) = (self.log.clone(), self.state.clone());
-        let _ = tokio::task::spawn_blocking(move || {
+        let closed = tokio::task::spawn_blocking(move || {
             state.close();
             log.close();
         })
         .await;
+        if closed.is_ok() {
+            held(&self.dir).give_back();
+        }
     }
 }
 
