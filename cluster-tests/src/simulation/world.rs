@@ -1,23 +1,23 @@
 //! Nodes, clients, the log and the network together.
 
+mod connections;
+mod members;
+mod replicas;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use conclave_cluster::Incarnation;
 use conclave_cluster::home::HomeSettings;
-use conclave_cluster::request::{Ask, Request};
-use conclave_muc::{Service, Session};
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza};
+use conclave_muc::Service;
 
 use super::client::Client;
-use super::edge_task::{self, Bound, EdgeTask};
+use super::edge_task::{self, EdgeTask};
 use super::log::Log;
 use super::net::{Event, Net, NetSettings};
 use super::oracle::Oracle;
 use super::replica_task::{self, ReplicaTask};
-use super::stanzas;
 use super::store::Store;
-use crate::history::{self, History, Line};
+use crate::history::History;
 
 /// How a world is.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub(crate) struct Node {
     heard: usize,
     /// Incarnations that its process has been, or is about to be.
     registered: BTreeSet<u32>,
+    /// The id of its next session: ids begin behind those of processes that began earlier, by the clock of the machine.
+    next_session: u64,
     /// It does not hear of new entries.
     pub lags: bool,
 }
@@ -67,7 +69,6 @@ pub struct World {
     numbers: u32,
     /// All sessions that there ever were.
     pub clients: Vec<Client>,
-    next_session: u64,
     /// What clients did and saw.
     pub history: History,
     frozen: BTreeMap<u64, (u32, Store)>,
@@ -101,7 +102,6 @@ impl World {
             register: vec![Register::new()],
             numbers: 0,
             clients: Vec::new(),
-            next_session: 1,
             history: History::default(),
             frozen: BTreeMap::new(),
             ends: Vec::new(),
@@ -142,8 +142,6 @@ impl World {
     pub fn leader(&self) -> Option<u32> {
         self.log.leader()
     }
-
-    // --- time
 
     /// Lets so many milliseconds pass.
     pub fn run(&mut self, milliseconds: u64) {
@@ -265,8 +263,6 @@ impl World {
         self.with_replica(replica, |task, net, log| task.hear(link, edge, None, net, log));
     }
 
-    // --- the log
-
     /// Another node leads from now on, or nobody. Those who led before learn it late.
     pub fn elect(&mut self, node: u32) {
         let before = self.log.leader();
@@ -327,279 +323,12 @@ impl World {
         }
     }
 
-    // --- replicas
-
-    /// The store of a replica takes in what has changed. All replicas must agree at the same entry.
-    pub fn checkpoint(&mut self, id: u32) {
-        let Some(node) = self.nodes.get_mut(&id).filter(|node| node.alive) else { return };
-        let Some(task) = node.replica.as_mut() else { return };
-        task.store.checkpoint(&mut task.replica);
-        node.store = task.store.clone();
-        let frozen = Store::frozen(&task.replica);
-        compare(&node.store, &frozen, &format!("what node {id} stored step by step, against all of it"));
-        let index = frozen.index.unwrap_or(0);
-        match self.frozen.get(&index) {
-            Some((other, there)) => compare(&frozen, there, &format!("node {id} against node {other} at entry {index}")),
-            None => drop(self.frozen.insert(index, (id, frozen))),
-        }
-    }
-
-    /// A replica that is behind gets the state of another. Whether it was behind.
-    pub fn install(&mut self, to: u32, from: u32) -> bool {
-        let applied = |node: &Node| node.replica.as_ref().map(|task| task.replica.shard().applied());
-        let Some(newer) = self.nodes.get(&from).filter(|node| node.alive) else { return false };
-        let behind = self.nodes.get(&to).is_some_and(|node| node.alive && applied(node) < applied(newer));
-        let Some(store) = newer.replica.as_ref().filter(|_| behind).map(|task| Store::frozen(&task.replica)) else {
-            return false;
-        };
-        if let Some(node) = self.nodes.get_mut(&to)
-            && let Some(task) = node.replica.as_mut()
-        {
-            node.store = store.clone();
-            task.install(store, &mut self.net);
-        }
-        true
-    }
-
-    /// A replica does not hear of new entries, or does again.
-    pub fn lag(&mut self, id: u32, lags: bool) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.lags = lags;
-        }
-        self.net.after(0, Event::Apply(id));
-    }
-
-    /// A replica begins anew from all that it has, and has none of the frames.
-    pub fn reload(&mut self, id: u32) {
-        if let Some(task) = self.nodes.get_mut(&id).and_then(|node| node.replica.as_mut()) {
-            let store = Store::frozen(&task.replica);
-            task.install(store, &mut self.net);
-        }
-    }
-
-    /// How many times replicas were compared.
-    pub fn checkpoints(&self) -> usize {
-        self.frozen.len()
-    }
-
-    /// Nothing passes from one node to another any more, or it does again.
-    pub fn cut(&mut self, from: u32, to: u32, cut: bool) {
-        self.net.cut(from, to, cut);
-    }
-
-    // --- nodes
-
-    fn start(&mut self, id: u32, store: Store) {
-        let replicas = self.replica_nodes();
-        let skew = self.net.up_to(5000);
-        let replica = replicas
-            .contains(&id)
-            .then(|| ReplicaTask::start(id, self.home, self.service.clone(), store.clone(), skew, self.net.now));
-        let edge = EdgeTask::start(id, replicas);
-        let heard = 0;
-        let node = Node { replica, edge, alive: true, store, heard, registered: BTreeSet::new(), lags: false };
-        self.nodes.insert(id, node);
-        self.enrol(id);
-        for _ in 0..self.register.len() {
-            self.net.after(0, Event::Register(id));
-        }
-        self.net.after(0, Event::Apply(id));
-        let delay = self.net.up_to(300);
-        self.net.after(delay, Event::Leader(id));
-    }
-
-    /// A node dies, with all that is not on its disk.
-    pub fn kill(&mut self, id: u32) {
-        let Some(node) = self.nodes.get_mut(&id).filter(|node| node.alive) else { return };
-        node.alive = false;
-        self.net.break_all_of(id);
-        for at in 0..self.clients.len() {
-            if self.clients[at].node == id && self.clients[at].connected {
-                self.cut_off(at);
-            }
-        }
-        if self.log.leader() == Some(id) {
-            self.lead(None);
-            self.spread();
-        }
-    }
-
-    /// A node that died begins anew from its disk.
-    pub fn restart(&mut self, id: u32) {
-        if self.nodes[&id].alive {
-            return;
-        }
-        let store = self.nodes[&id].store.clone();
-        self.start(id, store);
-    }
-
-    /// A node is taken for dead, whether it is or not.
-    pub fn declare_dead(&mut self, id: u32) {
-        let mut living = self.register.last().cloned().unwrap_or_default();
-        if let Some((_, lives)) = living.get_mut(&id) {
-            *lives = false;
-        }
-        self.publish(living);
-    }
-
-    fn enrol(&mut self, id: u32) {
-        self.numbers += 1;
-        let mut living = self.register.last().cloned().unwrap_or_default();
-        living.insert(id, (self.numbers, true));
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.registered.insert(self.numbers);
-        }
-        self.publish(living);
-    }
-
-    fn publish(&mut self, living: Register) {
-        self.register.push(living);
-        for id in self.living() {
-            let longest = if self.net.once_in(4) { 1500 } else { 100 };
-            let delay = self.net.up_to(longest);
-            self.net.after(delay, Event::Register(id));
-        }
-    }
-
-    fn hear_register(&mut self, id: u32) {
-        let World { net, log, nodes, register, .. } = self;
-        let Some(node) = nodes.get_mut(&id).filter(|node| node.alive) else { return };
-        let Some(living) = register.get(node.heard).cloned() else { return };
-        node.heard += 1;
-        let mine = living.get(&id).filter(|(number, _)| node.registered.contains(number)).copied();
-        let me = mine.filter(|(_, lives)| *lives).map(|(number, _)| Incarnation { node: id, number });
-        let former = node.edge.me;
-        if former.number != 0 && mine == Some((former.number, false)) {
-            let delay = 20 + net.up_to(800);
-            net.after(delay, Event::RegisterAnew(id, former));
-        }
-        let me = me.filter(|me| me.number > former.number);
-        let me_first = net.once_in(2);
-        if let Some(task) = node.replica.as_mut() {
-            if let Some(me) = me.filter(|_| me_first) {
-                task.note_me(me, net, log);
-            }
-            let newest = living.into_iter().map(|(node, (number, lives))| (Incarnation { node, number }, lives));
-            task.note_living(newest.collect(), net, log);
-            if let Some(me) = me {
-                task.note_me(me, net, log);
-            }
-        }
-        if let Some(me) = me {
-            node.edge.note_me(me, net);
-        }
-    }
-
-    // --- clients
-
-    /// A client connects to a node, as another session of an account. Returns its place among the clients.
-    pub fn connect(&mut self, name: &str, node: u32) -> usize {
-        self.connect_as(name, "r", node)
-    }
-
-    /// The same under a resource.
-    pub fn connect_as(&mut self, name: &str, resource: &str, node: u32) -> usize {
-        let account = BareJid::parse(&format!("{name}@example.org")).unwrap_or_else(|error| panic!("{error}"));
-        let jid: FullJid = account.with_resource(resource).unwrap_or_else(|error| panic!("{error}"));
-        let session = Session { jid, id: self.next_session };
-        self.next_session += 1;
-        let client = Client::new(name, node, session.clone());
-        let bound = Bound { session: session.clone(), inbox: client.inbox.clone(), replaced: client.replaced.clone() };
-        if let Some(node) = self.nodes.get_mut(&node) {
-            assert!(node.alive, "a client connects to a node that is dead");
-            node.edge.sessions.bound.insert(session.id, bound);
-        }
-        self.clients.push(client);
-        self.clients.len() - 1
-    }
-
-    /// The connection of a client ends, and its node knows.
-    pub fn disconnect(&mut self, client: usize) {
-        self.ask(client, Ask::Gone(Vec::new()));
-        let (node, id) = (self.clients[client].node, self.clients[client].session.id);
-        if let Some(node) = self.nodes.get_mut(&node) {
-            node.edge.sessions.bound.remove(&id);
-        }
-        self.cut_off(client);
-    }
-
-    fn cut_off(&mut self, at: usize) {
-        let client = &mut self.clients[at];
-        client.connected = false;
-        client.pending.clear();
-        let rooms: Vec<String> = std::mem::take(&mut client.stays).into_keys().collect();
-        for send in std::mem::take(&mut client.sends) {
-            self.record(at, stanzas::ROOM, history::Event::Unknown { send });
-        }
-        for room in rooms {
-            self.record(at, &room, history::Event::Left { why: "cut off".to_owned() });
-        }
-    }
-
-    /// A client sends a stanza to a room.
-    pub fn send(&mut self, client: usize, stanza: Element) {
-        let to = stanza.attribute("to").unwrap_or_default();
-        let room = to.split('/').next().unwrap_or_default().to_owned();
-        if stanza.name() == "message"
-            && let Some(send) = stanza.attribute("id").map(str::to_owned)
-        {
-            self.clients[client].sends.insert(send.clone());
-            self.record(client, &room, history::Event::Invoke { send });
-        }
-        let stanza = Stanza::from_element(stanza).unwrap_or_else(|error| panic!("{error:?}"));
-        let room = BareJid::parse(&room).unwrap_or_else(|error| panic!("{error}"));
-        self.ask(client, Ask::Room(room, stanza));
-    }
-
-    fn ask(&mut self, at: usize, ask: Ask) {
-        let client = &mut self.clients[at];
-        let number = client.next_number;
-        client.next_number += 1;
-        client.pending.insert(number);
-        let (session, node) = (client.session.clone(), client.node);
-        if let Some(node) = self.nodes.get_mut(&node).filter(|node| node.alive) {
-            node.edge.ask(Request { session, number, floor: number, ask }, &mut self.net);
-        }
-    }
-
-    /// The clients of a node read what they were sent.
-    fn read(&mut self, id: u32) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let answered = std::mem::take(&mut node.edge.answered);
-        for at in 0..self.clients.len() {
-            if self.clients[at].node != id || !self.clients[at].connected {
-                continue;
-            }
-            let stanzas = std::mem::take(&mut *self.clients[at].inbox.borrow_mut());
-            for bytes in stanzas {
-                for (room, event) in self.clients[at].take(self.net.now, stanzas::parse(&bytes)) {
-                    self.record(at, &room, event);
-                }
-            }
-            for (session, number, _) in &answered {
-                let client = &mut self.clients[at];
-                if client.session.id == *session && !client.pending.remove(number) {
-                    client.oddities.push(format!("request {number} is answered again"));
-                }
-            }
-        }
-    }
-
-    fn record(&mut self, client: usize, room: &str, event: history::Event) {
-        let client = &self.clients[client];
-        // Lines have an order of their own.
-        let at = self.history.lines.len() as u64;
-        self.history.lines.push(Line { at, session: client.label(), node: client.node, room: room.to_owned(), event });
-    }
-
-    // --- what it comes to
-
     /// Who sees everything. All replicas have agreed with it wherever they were looked at.
     pub fn oracle(&self) -> Oracle {
         Oracle::of(&self.log, self.home, |replica| {
             let index = replica.shard().applied();
             if let Some((node, there)) = self.frozen.get(&index) {
-                compare(
+                replicas::compare(
                     &Store::frozen(replica),
                     there,
                     &format!("a replica that read all of the log, and node {node}, at {index}"),
@@ -636,18 +365,4 @@ impl World {
         };
         self.nodes.values().all(quiet) && self.log.waiting() == 0
     }
-}
-
-fn compare(one: &Store, other: &Store, what: &str) {
-    if one.records == other.records {
-        return;
-    }
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let keys: BTreeSet<&Vec<u8>> = one.records.keys().chain(other.records.keys()).collect();
-    let differs = keys.into_iter().filter(|key| one.records.get(*key) != other.records.get(*key));
-    let lines = differs.map(|key| {
-        let value = |store: &Store| store.records.get(key).map(|value| text(value));
-        format!("\n  {}: {:?} / {:?}", text(key), value(one), value(other))
-    });
-    panic!("{what} (entries {:?} and {:?}): the records differ:{}", one.index, other.index, lines.collect::<String>());
 }

@@ -1,0 +1,115 @@
+//! Clients that connect, ask, and read.
+
+use conclave_cluster::request::{Ask, Request};
+use conclave_muc::Session;
+use conclave_xmpp::{BareJid, Element, FullJid, Stanza};
+
+use super::super::client::Client;
+use super::super::edge_task::Bound;
+use super::super::stanzas;
+use super::World;
+use crate::history::{self, Line};
+
+impl World {
+    /// A client connects to a node, as another session of an account. Returns its place among the clients.
+    pub fn connect(&mut self, name: &str, node: u32) -> usize {
+        self.connect_as(name, "r", node)
+    }
+
+    /// The same under a resource.
+    pub fn connect_as(&mut self, name: &str, resource: &str, node: u32) -> usize {
+        let account = BareJid::parse(&format!("{name}@example.org")).unwrap_or_else(|error| panic!("{error}"));
+        let jid: FullJid = account.with_resource(resource).unwrap_or_else(|error| panic!("{error}"));
+        let id = self.nodes.get(&node).map_or(0, |node| node.next_session);
+        let session = Session { jid, id };
+        let client = Client::new(name, node, session.clone());
+        let bound = Bound { session: session.clone(), inbox: client.inbox.clone(), replaced: client.replaced.clone() };
+        if let Some(node) = self.nodes.get_mut(&node) {
+            assert!(node.alive, "a client connects to a node that is dead");
+            // A step that no other node takes keeps ids apart.
+            node.next_session += 10;
+            node.edge.sessions.bound.insert(session.id, bound);
+        }
+        self.clients.push(client);
+        self.clients.len() - 1
+    }
+
+    /// The connection of a client ends, and its node knows.
+    pub fn disconnect(&mut self, client: usize) {
+        self.ask(client, Ask::Gone(Vec::new()));
+        let (node, id) = (self.clients[client].node, self.clients[client].session.id);
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.edge.sessions.bound.remove(&id);
+        }
+        self.cut_off(client);
+    }
+
+    pub(super) fn cut_off(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        client.connected = false;
+        client.pending.clear();
+        let rooms: Vec<String> = std::mem::take(&mut client.stays).into_keys().collect();
+        for send in std::mem::take(&mut client.sends) {
+            self.record(at, stanzas::ROOM, history::Event::Unknown { send });
+        }
+        for room in rooms {
+            self.record(at, &room, history::Event::Left { why: "cut off".to_owned() });
+        }
+    }
+
+    /// A client sends a stanza to a room.
+    pub fn send(&mut self, client: usize, stanza: Element) {
+        let to = stanza.attribute("to").unwrap_or_default();
+        let room = to.split('/').next().unwrap_or_default().to_owned();
+        if stanza.name() == "message"
+            && let Some(send) = stanza.attribute("id").map(str::to_owned)
+        {
+            self.clients[client].sends.insert(send.clone());
+            self.record(client, &room, history::Event::Invoke { send });
+        }
+        let stanza = Stanza::from_element(stanza).unwrap_or_else(|error| panic!("{error:?}"));
+        let room = BareJid::parse(&room).unwrap_or_else(|error| panic!("{error}"));
+        self.ask(client, Ask::Room(room, stanza));
+    }
+
+    pub(super) fn ask(&mut self, at: usize, ask: Ask) {
+        let client = &mut self.clients[at];
+        let number = client.next_number;
+        client.next_number += 1;
+        client.pending.insert(number);
+        let (session, node) = (client.session.clone(), client.node);
+        if let Some(node) = self.nodes.get_mut(&node).filter(|node| node.alive) {
+            node.edge.ask(Request { session, number, floor: number, ask }, &mut self.net);
+        }
+    }
+
+    /// The clients of a node read what they were sent.
+    pub(super) fn read(&mut self, id: u32) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let answered = std::mem::take(&mut node.edge.answered);
+        for at in 0..self.clients.len() {
+            if self.clients[at].node != id || !self.clients[at].connected {
+                continue;
+            }
+            let stanzas = std::mem::take(&mut *self.clients[at].inbox.borrow_mut());
+            for bytes in stanzas {
+                for (room, event) in self.clients[at].take(self.net.now, stanzas::parse(&bytes)) {
+                    self.record(at, &room, event);
+                }
+            }
+            for (session, number, _) in &answered {
+                let client = &mut self.clients[at];
+                if client.session.id == *session && !client.pending.remove(number) {
+                    client.oddities.push(format!("request {number} is answered again"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn record(&mut self, client: usize, room: &str, event: history::Event) {
+        let client = &self.clients[client];
+        // Lines have an order of their own.
+        let at = self.history.lines.len() as u64;
+        self.history.lines.push(Line { at, session: client.label(), node: client.node, room: room.to_owned(), event });
+    }
+}
