@@ -95,7 +95,7 @@ impl Room {
 
     /// All the rules. On the home only, on the room with everything in flight folded in.
     pub fn decide(&self, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
-        if self.is_superseded(&request.session) {
+        if self.is_superseded(request) {
             return Ok(Outcome::Nothing);
         }
         match &request.what {
@@ -255,11 +255,13 @@ impl Room {
         self.occupant_of(session).map(|(_, occupant)| &occupant.nick)
     }
 
-    /// Whether the JID of a session was bound anew and the new session is in the room already: the old one's last words come too late.
-    fn is_superseded(&self, session: &Session) -> bool {
+    /// Whether the JID of a session was bound anew and the new session is in the room already: the old one's last words come too late. Only where both
+    /// have their connections in one place does the higher id say which is newer.
+    fn is_superseded(&self, request: &Request) -> bool {
+        let session = &request.session;
         let open = self.life.as_deref();
-        let seat = |open: &Open| Some(open.occupants.get(open.sessions.get(&session.jid)?)?.seat(&session.jid)?.session.id);
-        open.and_then(seat).is_some_and(|seated| seated > session.id)
+        let seat = |open: &Open| open.occupants.get(open.sessions.get(&session.jid)?)?.seat(&session.jid).cloned();
+        open.and_then(seat).is_some_and(|seat| seat.attachment == request.attachment && seat.session.id > session.id)
     }
 
     /// The room and the occupant that this very session is one of.

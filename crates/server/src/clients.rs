@@ -22,9 +22,9 @@ use crate::settings::{Limits, PlainWithoutTls, RoomCreation, Settings};
 const DEPTH_BEFORE_LOGIN: usize = 8;
 
 /// The table of sessions that the settings ask for.
-pub fn session_table(limits: &Limits) -> SessionTable {
+pub fn session_table(limits: &Limits, node: u32) -> SessionTable {
     let outbound = OutboundLimits { bytes_max: limits.outbound_queue_bytes_max, stanzas_max: limits.outbound_queue_stanzas_max };
-    SessionTable::new(outbound)
+    SessionTable::new(outbound, node)
 }
 
 /// Ends the sessions of accounts that are deleted, as this node learns of it.

@@ -17,8 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, warn};
 
-use crate::delivery::{Prepared, Said};
 use crate::delivery::attending::Attending;
+use crate::delivery::{Prepared, Said};
 use crate::metrics::Metrics;
 use crate::sessions::{Bound, SessionTable};
 use crate::shard_task::{Replicas, wall_clock};
@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Behind tries that failed, at most.
-const PAUSE_MAX: Duration = Duration::from_millis(400);
+const PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// Without a home for so long, frames are taken from another replica, if one has any.
 const AWAY_AFTER: Duration = Duration::from_millis(1500);
@@ -69,6 +69,15 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
 }
 
+/// What a request holds until it is answered.
+struct Waiting {
+    _permit: Option<OwnedSemaphorePermit>,
+    done: Option<oneshot::Sender<Option<Verdict>>>,
+}
+
+/// A place among what a session leaves unanswered, and who is told the answer.
+type Waiter = (Option<OwnedSemaphorePermit>, Option<oneshot::Sender<Option<Verdict>>>);
+
 type Seeking = Pin<Box<dyn Future<Output = Result<Attending, tonic::Status>> + Send>>;
 
 /// Starts the edge of a shard. It ends when nobody can ask it any more.
@@ -106,7 +115,7 @@ struct EdgeTask {
     shard: u16,
     edge: Edge<Arc<Bound>>,
     /// Who waits for the answer to which request.
-    waiting: BTreeMap<(u64, u64), (Option<OwnedSemaphorePermit>, Option<oneshot::Sender<Option<Verdict>>>)>,
+    waiting: BTreeMap<(u64, u64), Waiting>,
     /// The home, attended or asked.
     home: Option<Attending>,
     /// A node is asked whether it is the home.
@@ -157,7 +166,7 @@ impl EdgeTask {
 
     fn ask(&mut self, asked: Asked) {
         let Asked { request, permit, done } = asked;
-        self.waiting.insert((request.session.id, request.number), (permit, done));
+        self.waiting.insert((request.session.id, request.number), Waiting { _permit: permit, done });
         self.edge.ask(request, self.now(), &mut self.out);
     }
 
@@ -220,6 +229,7 @@ impl EdgeTask {
         }
         if self.home.as_ref().map(Attending::node) != self.hint {
             self.lose_home(self.hint);
+            self.failed = 0;
             self.retry_at = Instant::now();
         }
     }
@@ -319,7 +329,7 @@ impl EdgeTask {
                     }
                 }
                 Output::Answered { session, number, verdict } => {
-                    if let Some((_permit, Some(done))) = self.waiting.remove(&(session, number)) {
+                    if let Some(Waiting { done: Some(done), .. }) = self.waiting.remove(&(session, number)) {
                         // The connection may be gone already.
                         let _ = done.send(verdict);
                     }

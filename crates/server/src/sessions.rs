@@ -14,6 +14,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::outbound::{Inflow, Outbound, OutboundLimits, Outgoing};
 
+/// Ids of nodes for which those of sessions are told apart.
+const NODES_MAX: u64 = 4096;
+
 /// A bound session, for everybody who sends to it.
 #[derive(Debug)]
 pub struct Bound {
@@ -88,16 +91,17 @@ pub struct SessionTable {
 }
 
 impl SessionTable {
-    /// An empty table. Ids begin behind those of every earlier process.
-    pub fn new(limits: OutboundLimits) -> SessionTable {
+    /// An empty table of a node. Ids begin behind those of every earlier process of the node, and no other node has the same.
+    pub fn new(limits: OutboundLimits, node: u32) -> SessionTable {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
-        let next_id = AtomicU64::new(u64::try_from(micros).unwrap_or(1));
-        SessionTable { accounts: RwLock::default(), next_id, limits }
+        // This fits until the year 2112.
+        let first = u64::try_from(micros).unwrap_or(1).wrapping_mul(NODES_MAX) + u64::from(node) % NODES_MAX;
+        SessionTable { accounts: RwLock::default(), next_id: AtomicU64::new(first), limits }
     }
 
     /// A number that nobody had before.
     pub fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+        self.next_id.fetch_add(NODES_MAX, Ordering::Relaxed)
     }
 
     /// Makes a session. Whether it holds its full JID is decided where its account is at home.

@@ -198,6 +198,7 @@ pub fn start(shared: Shared, shard: u16, group: Group, applied: Applied) {
         office: None,
         proposals,
         subscribers: Vec::new(),
+        early: Vec::new(),
         requests: VecDeque::new(),
         barrier: None,
         began: Instant::now(),
@@ -238,6 +239,8 @@ struct ShardTask {
     office: Option<Leadership>,
     proposals: mpsc::UnboundedSender<(Leadership, Bytes)>,
     subscribers: Vec<Subscriber>,
+    /// Edges that came before this home serves, which is a matter of milliseconds.
+    early: Vec<(Attend, Subscriber)>,
     /// Requests for which there was no room so far.
     requests: VecDeque<(Incarnation, u64, Box<Request>)>,
     barrier: Option<BarrierRound>,
@@ -329,6 +332,7 @@ impl ShardTask {
                 folded.unwrap_or_else(|undecodable| self.stop(index, &undecodable));
                 self.count_commits();
                 self.carry_out();
+                self.let_in_the_early();
             }
             Step::Changes(answer) => {
                 let changes = self.replica.changes().into_iter();
@@ -384,6 +388,7 @@ impl ShardTask {
         self.out.retain(|output| matches!(output, Output::Frame(_)));
         self.barrier = None;
         self.requests.clear();
+        self.let_in_the_early();
         self.proposed_at.clear();
         self.send_away();
     }
@@ -413,6 +418,9 @@ impl ShardTask {
 
     fn hear(&mut self, word: ToShard) {
         match word {
+            ToShard::Attend { attend, subscriber } if self.is_about_to_serve() && !attend.away_from_home => {
+                self.early.push((attend, subscriber));
+            }
             ToShard::Attend { attend, subscriber } => self.attend(&attend, subscriber),
             ToShard::Request { from, link, request } => {
                 if self.subscribers.iter().any(|subscriber| subscriber.link == link && subscriber.at_home) {
@@ -420,7 +428,22 @@ impl ShardTask {
                 }
             }
             ToShard::Acknowledge { node, index } => self.replica.acknowledged(node, index),
-            ToShard::Left { link } => self.subscribers.retain(|subscriber| subscriber.link != link),
+            ToShard::Left { link } => {
+                self.subscribers.retain(|subscriber| subscriber.link != link);
+                self.early.retain(|(_, subscriber)| subscriber.link != link);
+            }
+        }
+    }
+
+    fn is_about_to_serve(&self) -> bool {
+        self.replica.is_home() && self.replica.serves().is_none()
+    }
+
+    fn let_in_the_early(&mut self) {
+        if !self.is_about_to_serve() {
+            for (attend, subscriber) in std::mem::take(&mut self.early) {
+                self.attend(&attend, subscriber);
+            }
         }
     }
 

@@ -14,6 +14,12 @@ use running::{Bystanders, Client, HEADER, Running};
 /// KiB by which the node may grow while it is mistreated: less than the ten megabytes of which it must keep nothing.
 const GROWTH_MAX: u64 = 8 * 1024;
 
+/// Messages after which older ones are dropped from memory for each that comes: the log keeps a thousand behind a checkpoint, which comes every thousand.
+const TALK_KEPT: usize = 3000;
+
+/// Messages that are sent before the first of them is heard.
+const TALK_AT_ONCE: usize = 25;
+
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
 
 fn deep(levels: usize) -> String {
@@ -190,6 +196,16 @@ fn talk_until_gone(talker: &mut Client) {
     for said in 0.. {
         talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{said} {line}</body></message>"));
         let heard = talker.until("</message>");
+        if said % 100 == 0 {
+            eprintln!(
+                "{said} DEAF {}",
+                std::fs::read_to_string(format!("/proc/{}/status", std::env::var("XPID").unwrap()))
+                    .unwrap()
+                    .lines()
+                    .find(|l| l.starts_with("VmRSS:"))
+                    .unwrap()
+            );
+        }
         if heard.contains("type='unavailable'") && heard.contains("hall@conference.localhost/Deaf") {
             return;
         }
@@ -197,22 +213,59 @@ fn talk_until_gone(talker: &mut Client) {
     }
 }
 
+/// Says so much that what the node keeps of all talk is as large as it gets: in the log's tail for others that are a little late, and for edges that have missed some.
+fn talk_until_all_is_kept_that_is_kept(talker: &mut Client) {
+    let line = "x".repeat(16 * 1024);
+    for n in 0..2 * TALK_KEPT / TALK_AT_ONCE {
+        if n % 20 == 0 {
+            eprintln!(
+                "{} WARM {}",
+                n * TALK_AT_ONCE,
+                std::fs::read_to_string(format!("/proc/{}/status", std::env::var("XPID").unwrap()))
+                    .unwrap()
+                    .lines()
+                    .find(|l| l.starts_with("VmRSS:"))
+                    .unwrap()
+            );
+        }
+        for _ in 0..TALK_AT_ONCE {
+            talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{line}</body></message>"));
+        }
+        (0..TALK_AT_ONCE).for_each(|_| drop(talker.until("</message>")));
+    }
+}
+
 /// A hall with somebody who talks and somebody who is about to stop listening.
 fn hall(server: &Running) -> (Client, Client) {
+    let mut talker = talker(server);
+    let deaf = deaf(server, &mut talker);
+    (talker, deaf)
+}
+
+fn talker(server: &Running) -> Client {
     let mut talker = server.bind("user", "talker");
     talker.enter("hall", "Talker");
     talker.open_room("hall");
+    talker
+}
+
+fn deaf(server: &Running, talker: &mut Client) -> Client {
     let mut deaf = server.bind("user2", "deaf");
     deaf.enter("hall", "Deaf");
     talker.until("role='participant'");
-    (talker, deaf)
+    deaf
 }
 
 #[test]
 fn a_client_that_never_reads_is_cut_off_and_its_room_goes_on() {
     let server = Running::start_with(&[("CONCLAVE_OUTBOUND_QUEUE_BYTES_MAX", "524288")]);
+    unsafe {
+        std::env::set_var("XPID", server.pid.to_string());
+    }
+    let mut talker = talker(&server);
+    talk_until_all_is_kept_that_is_kept(&mut talker);
     let before = server.resident();
-    let (mut talker, mut deaf) = hall(&server);
+    let mut deaf = deaf(&server, &mut talker);
     talk_until_gone(&mut talker);
     talker.say("hall", "and on it goes");
     assert_flat(&server, before);

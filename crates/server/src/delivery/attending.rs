@@ -42,14 +42,20 @@ pub enum Attending {
         node: u32,
         /// What we say. It has no bound of its own: sessions leave only so many requests unanswered.
         words: mpsc::UnboundedSender<Bytes>,
-        /// What the replica says.
-        said: Streaming<Bytes>,
+        /// What the replica says. Boxed, since most attend at home.
+        said: Box<Streaming<Bytes>>,
     },
 }
 
 impl Attending {
     /// Attends at a node. What it says first tells whether it is the right one.
-    pub async fn begin(node: u32, me: Incarnation, attend: Attend, raft: &Node, replicas: &Replicas) -> Result<Attending, Status> {
+    pub async fn begin(
+        node: u32,
+        me: Incarnation,
+        attend: Attend,
+        raft: &Node,
+        replicas: &Replicas,
+    ) -> Result<Attending, Status> {
         if node == me.node {
             let shard = replicas.get(attend.shard).ok_or_else(|| Status::not_found("there is no replica here"))?;
             let (subscriber, said) = Subscriber::new(me, SUBSCRIBED_MAX);
@@ -64,7 +70,7 @@ impl Attending {
         let request = tonic::Request::new(UnboundedReceiverStream::new(receiver));
         let call = grpc.streaming(request, PathAndQuery::from_static(ATTEND), BytesCodec);
         let answer = timeout(ANSWER_MAX, call).await.map_err(|_| Status::deadline_exceeded("it does not answer"))??;
-        Ok(Attending::There { node, words, said: answer.into_inner() })
+        Ok(Attending::There { node, words, said: Box::new(answer.into_inner()) })
     }
 
     /// Where it is.
@@ -128,4 +134,3 @@ impl Drop for Attending {
         }
     }
 }
-

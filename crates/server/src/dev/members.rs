@@ -2,16 +2,24 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::DevError;
 use crate::args::Dev;
 use crate::cluster;
+use crate::seed;
 
 /// How far the other ports are behind the first one, so that there is room for nodes between them.
 const TLS_BEHIND: u16 = 100;
 const HTTP_BEHIND: u16 = 200;
 const PEER_BEHIND: u16 = 300;
+
+/// Among which a free one is looked for.
+const PORTS: Range<u16> = 12_000..32_000;
+
+/// How often.
+const PORT_TRIES: usize = 100;
 
 /// One node: its directory and its ports, of which 0 is for the system to choose.
 #[derive(Clone, Debug)]
@@ -72,8 +80,22 @@ fn new_peers(dev: &Dev) -> io::Result<Vec<SocketAddr>> {
         let port = |number: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, dev.port + PEER_BEHIND + number - 1));
         return Ok((1..=dev.nodes).map(port).collect());
     }
-    let held: io::Result<Vec<TcpListener>> = (0..dev.nodes).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
+    let held: io::Result<Vec<TcpListener>> = (0..dev.nodes).map(|_| free_port()).collect();
     held?.iter().map(TcpListener::local_addr).collect()
+}
+
+/// A port that the system gives to no connection that is made (Linux begins at 32768): a node that was killed must find its own free when it comes back.
+fn free_port() -> io::Result<TcpListener> {
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..PORT_TRIES {
+        let [high, low, ..] = seed::fresh();
+        let port = PORTS.start + u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return Ok(listener),
+            Err(cause) => last = cause,
+        }
+    }
+    Err(last)
 }
 
 #[cfg(test)]

@@ -32,15 +32,16 @@ pub(super) struct Parts {
 
 /// Starts them from the bottom up.
 pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<Parts, ClusterError> {
-    let sessions = Arc::new(clients::session_table(&settings.limits));
     let (replicas, metrics) = (Arc::new(Replicas::default()), Arc::new(Metrics::new()));
     // Replicas start before what they need is there; a few for each change of placement.
     let (started, mut replicas_started) = mpsc::unbounded_channel();
     let on_replica = move |shard, group, applied| drop(started.send((shard, group, applied)));
     let standing = StandingService::default();
-    let services = Routes::new(DeliveryService::new(replicas.clone(), metrics.clone())).add_service(StandingServer::new(standing.clone()));
+    let services =
+        Routes::new(DeliveryService::new(replicas.clone(), metrics.clone())).add_service(StandingServer::new(standing.clone()));
     let cluster = Cluster::start(ClusterSettings::of(settings, addresses), services, Box::new(on_replica)).await?;
     standing.open(cluster.raft());
+    let sessions = Arc::new(clients::session_table(&settings.limits, cluster.me().borrow().node));
     let accounts = Arc::new(Accounts::new(cluster.clone(), settings.domain.clone(), settings.password_iterations));
     let shard_shared = shard_task::Shared {
         replicas: replicas.clone(),
@@ -65,7 +66,13 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
     Ok(Parts { cluster, accounts, sessions, hub, replicas, metrics })
 }
 
-fn edges(settings: &Settings, cluster: &Cluster, sessions: Arc<SessionTable>, replicas: Arc<Replicas>, metrics: Arc<Metrics>) -> Arc<Hub> {
+fn edges(
+    settings: &Settings,
+    cluster: &Cluster,
+    sessions: Arc<SessionTable>,
+    replicas: Arc<Replicas>,
+    metrics: Arc<Metrics>,
+) -> Arc<Hub> {
     // Bounded by what sessions may leave unanswered.
     let (bounces, bounced) = mpsc::unbounded_channel();
     let shards = cluster.meta().borrow().shards();
