@@ -230,11 +230,13 @@ fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).unwrap_or_else(|error| panic!("process {}: {error}", pid.as_raw_nonzero()));
 }
 
-/// Whether a process has ended. Its parent may not have looked yet.
+/// Whether a process has ended, with all its threads: the last one lets go of its sockets. Its parent may not have looked yet.
 fn is_gone(pid: Pid) -> bool {
-    match std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let threads = std::fs::read_dir(format!("{process}/task")).map_or(0, Iterator::count);
+    match std::fs::read_to_string(format!("{process}/stat")) {
         // The state stands behind the name, which is in brackets.
-        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+        Ok(stat) => threads <= 1 && stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(_) => true,
     }
 }
