@@ -75,9 +75,6 @@ struct Waiting {
     done: Option<oneshot::Sender<Option<Verdict>>>,
 }
 
-/// A place among what a session leaves unanswered, and who is told the answer.
-type Waiter = (Option<OwnedSemaphorePermit>, Option<oneshot::Sender<Option<Verdict>>>);
-
 type Seeking = Pin<Box<dyn Future<Output = Result<Attending, tonic::Status>> + Send>>;
 
 /// Starts the edge of a shard. It ends when nobody can ask it any more.

@@ -14,8 +14,14 @@ use running::{Bystanders, Client, HEADER, Running};
 /// KiB by which the node may grow while it is mistreated: less than the ten megabytes of which it must keep nothing.
 const GROWTH_MAX: u64 = 8 * 1024;
 
-/// Messages after which older ones are dropped from memory for each that comes: the log keeps a thousand behind a checkpoint, which comes every thousand.
-const TALK_KEPT: usize = 3000;
+/// Messages between two looks at the memory, of 16 KiB each.
+const ROUND: usize = 2000;
+
+/// A node that keeps nothing more grows by less than that, in KiB.
+const ROUND_GROWTH_MAX: u64 = 2 * 1024;
+
+/// Far more than it takes.
+const ROUNDS_MAX: usize = 10;
 
 /// Messages that are sent before the first of them is heard.
 const TALK_AT_ONCE: usize = 25;
@@ -196,16 +202,6 @@ fn talk_until_gone(talker: &mut Client) {
     for said in 0.. {
         talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{said} {line}</body></message>"));
         let heard = talker.until("</message>");
-        if said % 100 == 0 {
-            eprintln!(
-                "{said} DEAF {}",
-                std::fs::read_to_string(format!("/proc/{}/status", std::env::var("XPID").unwrap()))
-                    .unwrap()
-                    .lines()
-                    .find(|l| l.starts_with("VmRSS:"))
-                    .unwrap()
-            );
-        }
         if heard.contains("type='unavailable'") && heard.contains("hall@conference.localhost/Deaf") {
             return;
         }
@@ -213,59 +209,47 @@ fn talk_until_gone(talker: &mut Client) {
     }
 }
 
-/// Says so much that what the node keeps of all talk is as large as it gets: in the log's tail for others that are a little late, and for edges that have missed some.
-fn talk_until_all_is_kept_that_is_kept(talker: &mut Client) {
+/// Talks, and listens, until the node has as much in memory as it ever keeps of what was said: for replicas that are a little late, and for edges that have
+/// missed something. Memory that goes on growing fails here.
+fn talk_until_memory_is_flat(server: &Running, clients: &mut (Client, Client)) {
     let line = "x".repeat(16 * 1024);
-    for n in 0..2 * TALK_KEPT / TALK_AT_ONCE {
-        if n % 20 == 0 {
-            eprintln!(
-                "{} WARM {}",
-                n * TALK_AT_ONCE,
-                std::fs::read_to_string(format!("/proc/{}/status", std::env::var("XPID").unwrap()))
-                    .unwrap()
-                    .lines()
-                    .find(|l| l.starts_with("VmRSS:"))
-                    .unwrap()
-            );
+    for _ in 0..ROUNDS_MAX {
+        let before = server.resident();
+        for _ in 0..ROUND / TALK_AT_ONCE {
+            for _ in 0..TALK_AT_ONCE {
+                clients
+                    .0
+                    .send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{line}</body></message>"));
+            }
+            for client in [&mut clients.0, &mut clients.1] {
+                (0..TALK_AT_ONCE).for_each(|_| drop(client.until("</message>")));
+            }
         }
-        for _ in 0..TALK_AT_ONCE {
-            talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{line}</body></message>"));
+        if server.resident() < before + ROUND_GROWTH_MAX {
+            return;
         }
-        (0..TALK_AT_ONCE).for_each(|_| drop(talker.until("</message>")));
     }
+    panic!("after {ROUNDS_MAX} times {ROUND} messages the node still grows, to {} KiB", server.resident());
 }
 
 /// A hall with somebody who talks and somebody who is about to stop listening.
 fn hall(server: &Running) -> (Client, Client) {
-    let mut talker = talker(server);
-    let deaf = deaf(server, &mut talker);
-    (talker, deaf)
-}
-
-fn talker(server: &Running) -> Client {
     let mut talker = server.bind("user", "talker");
     talker.enter("hall", "Talker");
     talker.open_room("hall");
-    talker
-}
-
-fn deaf(server: &Running, talker: &mut Client) -> Client {
     let mut deaf = server.bind("user2", "deaf");
     deaf.enter("hall", "Deaf");
     talker.until("role='participant'");
-    deaf
+    (talker, deaf)
 }
 
 #[test]
 fn a_client_that_never_reads_is_cut_off_and_its_room_goes_on() {
     let server = Running::start_with(&[("CONCLAVE_OUTBOUND_QUEUE_BYTES_MAX", "524288")]);
-    unsafe {
-        std::env::set_var("XPID", server.pid.to_string());
-    }
-    let mut talker = talker(&server);
-    talk_until_all_is_kept_that_is_kept(&mut talker);
+    let mut both = hall(&server);
+    talk_until_memory_is_flat(&server, &mut both);
     let before = server.resident();
-    let mut deaf = deaf(&server, &mut talker);
+    let (mut talker, mut deaf) = both;
     talk_until_gone(&mut talker);
     talker.say("hall", "and on it goes");
     assert_flat(&server, before);
