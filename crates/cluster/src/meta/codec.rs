@@ -38,6 +38,7 @@ fn encode_change(change: &MetaChange) -> wire::change::Change {
         }
         MetaChange::Node(node, entry) => To::Node(encode_node(*node, entry)),
         MetaChange::Forget(node) => To::Forget(*node),
+        MetaChange::MetaVoters(voters) => To::MetaVoters(wire::MetaVoters { voters: voters.clone() }),
         MetaChange::Place(shard, placement) => To::Place(encode_place(*shard, placement)),
         MetaChange::FeatureLevel(level) => To::FeatureLevel(*level),
         MetaChange::Account(change) => To::Account(accounts_codec::encode_change(change)),
@@ -53,6 +54,7 @@ fn decode_change(change: wire::change::Change) -> Decoded<MetaChange> {
         }
         From::Node(node) => MetaChange::Node(node.node, decode_node(node)?),
         From::Forget(node) => MetaChange::Forget(node),
+        From::MetaVoters(meta) => MetaChange::MetaVoters(meta.voters),
         From::Place(place) => {
             let (shard, placement) = decode_place(place)?;
             MetaChange::Place(shard, placement)
@@ -149,7 +151,8 @@ pub(super) fn decode_place_record(bytes: &[u8]) -> Decoded<(u16, Placement)> {
 /// The record of everything that is there once.
 pub(super) fn encode_head(meta: &Meta) -> Vec<u8> {
     let begin = meta.authority().map(|authority| encode_begin(meta.cluster(), meta.shards(), meta.wait_for, authority));
-    wire::Head { begin, feature_level: meta.feature_level(), last_node: meta.last_node }.encode_to_vec()
+    let meta_voters = meta.meta_voters.clone();
+    wire::Head { begin, feature_level: meta.feature_level(), last_node: meta.last_node, meta_voters }.encode_to_vec()
 }
 
 pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
@@ -158,7 +161,7 @@ pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
         let (cluster, shards, wait_for, authority) = decode_begin(begin)?;
         (meta.cluster, meta.shards, meta.wait_for, meta.authority) = (cluster, shards, wait_for, Some(authority));
     }
-    (meta.feature_level, meta.last_node) = (head.feature_level, head.last_node);
+    (meta.feature_level, meta.last_node, meta.meta_voters) = (head.feature_level, head.last_node, head.meta_voters);
     Ok(())
 }
 
@@ -265,6 +268,10 @@ fn encode_refusal(refusal: &MetaRefusal) -> wire::refusal::Refusal {
         MetaRefusal::NotBegun => To::NotBegun(wire::Nothing {}),
         MetaRefusal::NoSuchNode(node) => To::NoSuchNode(*node),
         MetaRefusal::LastNode(node) => To::LastNode(*node),
+        MetaRefusal::Making(node) => To::Making(*node),
+        MetaRefusal::TooFewRun { node, silent } => To::TooFewRun(wire::TooFewRun { node: *node, silent: silent.clone() }),
+        MetaRefusal::NoNumberLeft => To::NoNumberLeft(wire::Nothing {}),
+        MetaRefusal::BadBeginning(what) => To::BadBeginning(what.clone()),
         MetaRefusal::Level { is } => To::Level(*is),
         MetaRefusal::Account(AccountRefusal::Exists(jid)) => To::AccountExists(jid.to_string()),
         MetaRefusal::Account(AccountRefusal::Absent(jid)) => To::AccountAbsent(jid.to_string()),
@@ -291,6 +298,10 @@ fn decode_refusal(refusal: wire::refusal::Refusal) -> MetaRefusal {
         From::NotBegun(_) => MetaRefusal::NotBegun,
         From::NoSuchNode(node) => MetaRefusal::NoSuchNode(node),
         From::LastNode(node) => MetaRefusal::LastNode(node),
+        From::Making(node) => MetaRefusal::Making(node),
+        From::TooFewRun(few) => MetaRefusal::TooFewRun { node: few.node, silent: few.silent },
+        From::NoNumberLeft(_) => MetaRefusal::NoNumberLeft,
+        From::BadBeginning(what) => MetaRefusal::BadBeginning(what),
         From::Level(is) => MetaRefusal::Level { is },
         From::AccountExists(jid) => MetaRefusal::Account(AccountRefusal::Exists(BareJid::from_stored(&jid))),
         From::AccountAbsent(jid) => MetaRefusal::Account(AccountRefusal::Absent(BareJid::from_stored(&jid))),

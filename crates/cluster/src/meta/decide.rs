@@ -1,7 +1,9 @@
 //! The rules of the meta group.
 
-use super::{EndReason, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, NodeEntry, NodeState, Placement};
-use crate::accounts::AccountChange;
+use std::collections::BTreeSet;
+
+use super::{EndReason, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, NewNode, NodeEntry, NodeState, Placement};
+use crate::accounts::{AccountChange, Accounts};
 use crate::incarnation::Incarnation;
 
 /// An invitation holds so long.
@@ -17,7 +19,7 @@ impl Meta {
         }
         let mut changes = match request {
             MetaRequest::Begin { .. } => self.begin(request)?,
-            MetaRequest::Invite { peer, now_ms } => return Ok(self.invite(peer, *now_ms)),
+            MetaRequest::Invite { peer, now_ms } => return self.invite(peer, *now_ms),
             MetaRequest::Register { .. } => return self.register(request),
             MetaRequest::End { incarnation, why } => self.end(*incarnation, *why),
             MetaRequest::Drain { node } => self.drain(*node)?,
@@ -26,6 +28,7 @@ impl Meta {
             MetaRequest::RaiseFeatureLevel { to } if *to < self.feature_level => {
                 return Err(MetaRefusal::Level { is: self.feature_level });
             }
+            MetaRequest::RaiseFeatureLevel { to } if *to == self.feature_level => Vec::new(),
             MetaRequest::RaiseFeatureLevel { to } => vec![MetaChange::FeatureLevel(*to)],
             MetaRequest::Account(request) => {
                 let change = self.accounts.decide(request).map_err(MetaRefusal::Account)?;
@@ -46,6 +49,7 @@ impl Meta {
             // Asked again by the node that has begun it.
             return if self.cluster == *cluster { Ok(Vec::new()) } else { Err(MetaRefusal::HasBegun) };
         }
+        check_beginning(cluster, nodes)?;
         let (cluster, shards, wait_for) = (cluster.clone(), (*shards).max(1), (*wait_for).max(1));
         let mut changes = vec![
             MetaChange::Begin { cluster, shards, wait_for, authority: authority.clone() },
@@ -55,14 +59,17 @@ impl Meta {
         Ok(changes)
     }
 
-    fn invite(&self, peer: &str, now_ms: u64) -> (Vec<MetaChange>, MetaDone) {
+    fn invite(&self, peer: &str, now_ms: u64) -> Decided {
+        // The nodes that the cluster began with may take their time.
         let late = |entry: &NodeEntry| {
-            entry.state == NodeState::Invited && entry.invited_at_ms != 0 && entry.invited_at_ms + INVITATION_MS < now_ms
+            entry.state == NodeState::Invited
+                && entry.invited_at_ms != 0
+                && now_ms.saturating_sub(entry.invited_at_ms) > INVITATION_MS
         };
         let withdrawn = self.nodes.iter().filter(|(_, entry)| late(entry)).map(|(node, _)| MetaChange::Forget(*node));
-        let node = self.last_node + 1;
+        let node = self.last_node.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?;
         let invited = MetaChange::Node(node, NodeEntry::invited(peer.to_owned(), now_ms.max(1)));
-        (withdrawn.chain([invited]).collect(), MetaDone::Invited(node))
+        Ok((withdrawn.chain([invited]).collect(), MetaDone::Invited(node)))
     }
 
     fn register(&self, request: &MetaRequest) -> Decided {
@@ -73,7 +80,7 @@ impl Meta {
         let entry = NodeEntry {
             peer: peer.clone(),
             state: if former.state == NodeState::Leaving { NodeState::Leaving } else { NodeState::Member },
-            incarnation: former.incarnation + 1,
+            incarnation: former.incarnation.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?,
             lives: true,
             draining: false,
             version: version.clone(),
@@ -98,6 +105,9 @@ impl Meta {
 
     fn drain(&self, node: u32) -> Result<Vec<MetaChange>, MetaRefusal> {
         let entry = self.nodes.get(&node).ok_or(MetaRefusal::NoSuchNode(node))?;
+        if entry.draining {
+            return Ok(Vec::new());
+        }
         self.check_not_last(node)?;
         Ok(vec![MetaChange::Node(node, NodeEntry { draining: true, ..entry.clone() })])
     }
@@ -107,15 +117,27 @@ impl Meta {
         if entry.incarnation == 0 {
             return Ok(vec![MetaChange::Forget(node)]);
         }
+        if entry.state == NodeState::Leaving {
+            return Ok(Vec::new());
+        }
         self.check_not_last(node)?;
-        Ok(vec![MetaChange::Node(node, NodeEntry { state: NodeState::Leaving, draining: true, ..entry.clone() })])
+        // Nobody else may be told to make the group: it could be there already.
+        if self.placements.values().any(|placement| placement.maker == Some(node)) {
+            return Err(MetaRefusal::Making(node));
+        }
+        let leaving = vec![MetaChange::Node(node, NodeEntry { state: NodeState::Leaving, draining: true, ..entry.clone() })];
+        self.check_majorities(node, &leaving)?;
+        Ok(leaving)
     }
 
+    /// A group whose leader told nothing of its voters has none that it could lose.
     fn made(&self, shard: u16, voters: &[u32]) -> Vec<MetaChange> {
-        let Some(placement) = self.placements.get(&shard).filter(|placement| placement.voters != voters) else {
+        let voters: Vec<u32> = voters.iter().copied().collect::<BTreeSet<u32>>().into_iter().collect();
+        let Some(placement) = self.placements.get(&shard).filter(|placement| !voters.is_empty() && placement.voters != voters)
+        else {
             return Vec::new();
         };
-        vec![MetaChange::Place(shard, Placement { voters: voters.to_vec(), maker: None, ..placement.clone() })]
+        vec![MetaChange::Place(shard, Placement { voters, maker: None, ..placement.clone() })]
     }
 
     fn check_not_last(&self, node: u32) -> Result<(), MetaRefusal> {
@@ -123,17 +145,73 @@ impl Meta {
         if another { Ok(()) } else { Err(MetaRefusal::LastNode(node)) }
     }
 
-    /// What follows for the placement, and for nodes that are to leave.
-    fn follow_up(&self, changes: &mut Vec<MetaChange>) {
-        let mut after = self.clone();
-        changes.iter().for_each(|change| after.apply(change));
+    /// A group moves only by a majority of those who vote now, and goes on only by a majority of those who vote then.
+    fn check_majorities(&self, node: u32, leaving: &[MetaChange]) -> Result<(), MetaRefusal> {
+        let mut after = self.without_accounts();
+        leaving.iter().for_each(|change| after.apply(change));
         let placed = after.place_all();
-        placed.iter().for_each(|change| after.apply(change));
-        changes.extend(placed);
+        let moved = placed.iter().filter_map(|change| match change {
+            MetaChange::Place(_, placement) => Some([&placement.voters, &placement.target]),
+            _ => None,
+        });
+        let silent = |nodes: &[u32]| -> Vec<u32> { nodes.iter().copied().filter(|node| !self.lives(*node)).collect() };
+        let lost = moved.flatten().filter(|nodes| silent(nodes).len() * 2 >= nodes.len().max(1));
+        let silent: BTreeSet<u32> = lost.flat_map(|nodes| silent(nodes)).collect();
+        if silent.is_empty() { Ok(()) } else { Err(MetaRefusal::TooFewRun { node, silent: silent.into_iter().collect() }) }
+    }
+
+    fn lives(&self, node: u32) -> bool {
+        self.nodes.get(&node).is_some_and(|entry| entry.lives)
+    }
+
+    /// What follows for the placement, for the meta group, and for nodes that are to leave.
+    fn follow_up(&self, changes: &mut Vec<MetaChange>) {
+        let mut after = self.without_accounts();
+        changes.iter().for_each(|change| after.apply(change));
+        let follows = after.place_all().into_iter().chain(after.choose_meta_voters());
+        let follows: Vec<MetaChange> = follows.collect();
+        follows.iter().for_each(|change| after.apply(change));
+        changes.extend(follows);
         let named = |node: &u32| {
             after.placements.values().any(|placement| placement.voters.contains(node) || placement.target.contains(node))
         };
         let gone = after.nodes.iter().filter(|(node, entry)| entry.state == NodeState::Leaving && !named(node));
         changes.extend(gone.map(|(node, _)| MetaChange::Forget(*node)));
     }
+
+    /// Accounts may be many, and no rule about nodes looks at them.
+    fn without_accounts(&self) -> Meta {
+        Meta {
+            cluster: self.cluster.clone(),
+            shards: self.shards,
+            wait_for: self.wait_for,
+            feature_level: self.feature_level,
+            authority: self.authority.clone(),
+            last_node: self.last_node,
+            nodes: self.nodes.clone(),
+            meta_voters: self.meta_voters.clone(),
+            placements: self.placements.clone(),
+            accounts: Accounts::default(),
+        }
+    }
+}
+
+fn check_beginning(cluster: &str, nodes: &[NewNode]) -> Result<(), MetaRefusal> {
+    let numbers: BTreeSet<u32> = nodes.iter().map(|new| new.node).collect();
+    let what = if !is_label(cluster) {
+        format!("its name {cluster:?} is no DNS label")
+    } else if numbers.is_empty() {
+        "it has no node".to_owned()
+    } else if numbers.contains(&0) || numbers.len() != nodes.len() {
+        "its nodes are not numbered from 1, each by a number of its own".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(MetaRefusal::BadBeginning(what))
+}
+
+/// RFC 1123 section 2.1: the names of nodes in certificates end with it.
+fn is_label(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-') && !text.ends_with('-')
 }

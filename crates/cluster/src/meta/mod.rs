@@ -11,6 +11,7 @@ mod request;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod voters;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,8 @@ pub struct Meta {
     /// The highest number that a node ever had.
     last_node: u32,
     nodes: BTreeMap<u32, NodeEntry>,
+    /// Who should vote in the meta group, ascending; empty before the first node is registered.
+    meta_voters: Vec<u32>,
     placements: BTreeMap<u16, Placement>,
     accounts: Accounts,
 }
@@ -75,6 +78,8 @@ pub enum MetaChange {
     Node(u32, NodeEntry),
     /// A node is gone. Its number is not used again.
     Forget(u32),
+    /// These should vote in the meta group from now on, ascending.
+    MetaVoters(Vec<u32>),
     /// A shard is to be so from now on.
     Place(u16, Placement),
     /// All nodes understand this much.
@@ -144,6 +149,7 @@ impl Meta {
             MetaChange::Forget(node) => {
                 self.nodes.remove(node);
             }
+            MetaChange::MetaVoters(voters) => self.meta_voters = voters.clone(),
             MetaChange::Place(shard, placement) => {
                 self.placements.insert(*shard, placement.clone());
             }

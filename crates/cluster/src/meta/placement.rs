@@ -5,27 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Meta, MetaChange, NodeEntry, Placement};
+use super::{Meta, MetaChange, Placement};
 
 /// Replicas of a group, where there are as many nodes: any one of them may die.
 pub const REPLICAS: usize = 3;
 
 impl Meta {
-    /// Who should vote in the meta group: those who vote already, as long as they belong to the cluster, and then who was there first.
-    pub fn meta_voters(&self) -> Vec<u32> {
-        let members = |entry: &&NodeEntry| entry.holds_replicas() && entry.incarnation != 0;
-        // Whoever lives comes first; nobody is replaced for being away for a while, unless it is to leave.
-        self.nodes.iter().filter(|(_, entry)| members(entry)).map(|(node, _)| *node).take(REPLICAS).collect()
-    }
-
     /// What has to change for every shard to be where it should be.
     pub(super) fn place_all(&self) -> Vec<MetaChange> {
-        let nodes: Vec<u32> = self
-            .nodes
-            .iter()
-            .filter(|(_, entry)| entry.holds_replicas() && entry.incarnation != 0)
-            .map(|(node, _)| *node)
-            .collect();
+        let nodes: Vec<u32> = self.nodes.iter().filter(|(_, entry)| entry.holds_replicas()).map(|(node, _)| *node).collect();
         let begun = !self.placements.is_empty();
         if nodes.is_empty() || (!begun && (nodes.len() as u64) < u64::from(self.wait_for)) {
             return Vec::new();
@@ -104,7 +92,8 @@ impl Targets {
     }
 }
 
-fn weight(shard: u16, node: u32) -> u64 {
+/// How much a shard is drawn to a node.
+pub(super) fn weight(shard: u16, node: u32) -> u64 {
     let digest = Sha256::new().chain_update(shard.to_be_bytes()).chain_update(node.to_be_bytes()).finalize();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

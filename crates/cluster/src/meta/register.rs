@@ -52,7 +52,7 @@ impl NodeEntry {
 
     /// Whether replicas may be on it.
     pub(super) fn holds_replicas(&self) -> bool {
-        self.state == NodeState::Member
+        self.state == NodeState::Member && self.incarnation != 0
     }
 
     /// Whether it may lead.

@@ -121,6 +121,19 @@ pub enum MetaRefusal {
     NoSuchNode(u32),
     /// The node is needed: it is the last that could take over.
     LastNode(u32),
+    /// The node is the one that makes the group of a shard, and has not said so far that it is made.
+    Making(u32),
+    /// Without the node, or already with it, the groups of some shards have no majority that runs.
+    TooFewRun {
+        /// The node that was to go.
+        node: u32,
+        /// Those that these groups miss, ascending.
+        silent: Vec<u32>,
+    },
+    /// All numbers of nodes, or of lives of a node, are used up.
+    NoNumberLeft,
+    /// A cluster cannot begin like this: why.
+    BadBeginning(String),
     /// The feature level never goes back.
     Level {
         /// What it is.
@@ -144,6 +157,23 @@ impl fmt::Display for MetaRefusal {
             MetaRefusal::LastNode(node) => {
                 write!(f, "node {node} is the only one that runs and could serve; start or join another first")
             }
+            MetaRefusal::Making(node) => {
+                write!(
+                    f,
+                    "node {node} is about to make the replicas of a shard; start it if it does not run, and try again in a moment"
+                )
+            }
+            MetaRefusal::TooFewRun { node, silent } => {
+                let silent: Vec<String> = silent.iter().map(u32::to_string).collect();
+                write!(
+                    f,
+                    "node {node} cannot be taken out now: with the nodes that do not run ({}) away as well, some shards would have no majority; start those \
+                     first, or take them out before it",
+                    silent.join(", ")
+                )
+            }
+            MetaRefusal::NoNumberLeft => f.write_str("there is no number left for it; a new cluster has to be made"),
+            MetaRefusal::BadBeginning(what) => write!(f, "a cluster cannot begin like this: {what}"),
             MetaRefusal::Level { is } => write!(f, "the feature level is {is} and never goes back"),
             MetaRefusal::Account(refusal) => refusal.fmt(f),
         }

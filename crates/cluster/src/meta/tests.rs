@@ -1,3 +1,6 @@
+mod decisions;
+mod histories;
+
 use conclave_xmpp::{BareJid, Credentials};
 use proptest::prelude::*;
 
@@ -10,7 +13,7 @@ fn begin(wait_for: u32, nodes: u32) -> MetaRequest {
         shards: 8,
         wait_for,
         secret: Secret([7; 32]),
-        authority: Authority { certificate: "certificate".to_owned(), key: "key".to_owned() },
+        authority: Authority { certificate: "certificate".to_owned(), key: "key-of-the-authority".to_owned() },
         nodes: (1..=nodes).map(|node| NewNode { node, peer: format!("h{node}:1") }).collect(),
     }
 }
