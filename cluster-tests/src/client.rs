@@ -97,8 +97,10 @@ impl Client {
     /// Enters a room, and waits until all was shown that was there.
     pub async fn enter(&mut self, room: &str, nick: &str) {
         self.ask_to_enter(room, nick, "").await;
-        let from = format!("{room}@{SERVICE}");
-        self.until("the subject of the room", |stanza| is_subject(stanza) && stanza.attribute("from") == Some(&from)).await;
+        let room = format!("{room}@{SERVICE}");
+        // From the room itself as long as nobody has set one.
+        let of_room = |from: &str| from.strip_prefix(&room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.until("the subject of the room", |stanza| is_subject(stanza) && stanza.attribute("from").is_some_and(of_room)).await;
     }
 
     /// Sets fields of a room's configuration; without any, a new room opens as it is.

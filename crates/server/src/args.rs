@@ -72,7 +72,7 @@ pub struct Serve {
 #[derive(Args, Debug)]
 pub struct Dev {
     /// How many nodes: 1 to 9
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
     /// Where everything is kept, also for the next time
     #[arg(long, value_name = "DIR", default_value = "conclave-dev")]

@@ -153,7 +153,8 @@ impl Dev {
     /// Returns when its node serves.
     fn start_in(dir: tempfile::TempDir, more: &[&str]) -> Dev {
         let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
-        command.args(["dev", "--port", "0", "--dir"]).arg(dir.path()).args(more);
+        let one = if more.contains(&"--nodes") { &[][..] } else { &["--nodes", "1"] };
+        command.args(["dev", "--port", "0", "--dir"]).arg(dir.path()).args(one).args(more);
         let said = std::fs::File::create(dir.path().join("stderr")).unwrap();
         let process = command.stdout(Stdio::null()).stderr(said).spawn().unwrap();
         let dev = Dev { process: Some(process), dir };

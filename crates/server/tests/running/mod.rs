@@ -31,7 +31,7 @@ impl Running {
         let dir = tempfile::tempdir().unwrap();
         let said = dir.path().join("stderr");
         let mut dev = Command::new(env!("CARGO_BIN_EXE_conclave"))
-            .args(["dev", "--port", "0", "--dir"])
+            .args(["dev", "--nodes", "1", "--port", "0", "--dir"])
             .arg(dir.path())
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
