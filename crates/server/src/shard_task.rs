@@ -1,11 +1,15 @@
 //! One task per replica of a shard on this node: it drives the pure replica with what the log commits, proposes what the home decides, and says
 //! to edges what there is to say.
 
-use std::collections::{BTreeMap, VecDeque};
+mod group;
+mod replicas;
+mod subscriber;
+
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -27,14 +31,15 @@ use tracing::{error, info, warn};
 use crate::delivery::{Prepared, Said};
 use crate::metrics::Metrics;
 
+use group::{barrier, propose};
+pub use replicas::{Figures, Replicas};
+pub use subscriber::Subscriber;
+
 /// How often the task looks whose time is over, and tells edges how far it is.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Steps that are taken at once before anything else has its turn.
 const STEPS_AT_ONCE: usize = 256;
-
-/// After a barrier that could not be passed.
-const BARRIER_PAUSE: Duration = Duration::from_millis(50);
 
 /// An office in which nothing of what was proposed is committed for so long is begun anew: whatever became of it, edges repeat what is unanswered.
 const STUCK_MAX: Duration = Duration::from_secs(6);
@@ -70,96 +75,6 @@ pub enum ToShard {
         /// By this link.
         link: u64,
     },
-}
-
-/// An edge that attends, or wants to.
-#[derive(Debug)]
-pub struct Subscriber {
-    edge: Incarnation,
-    link: u64,
-    said: mpsc::Sender<Said>,
-    /// The last frame that it was sent, or has.
-    last: u64,
-    at_home: bool,
-}
-
-impl Subscriber {
-    /// One with so much room for what is said to it.
-    pub fn new(edge: Incarnation, room: usize) -> (Subscriber, mpsc::Receiver<Said>) {
-        static LINKS: AtomicU64 = AtomicU64::new(1);
-        let (said, receiver) = mpsc::channel(room);
-        let link = LINKS.fetch_add(1, Ordering::Relaxed);
-        (Subscriber { edge, link, said, last: 0, at_home: false }, receiver)
-    }
-
-    /// Tells it from all others of this process.
-    pub fn link(&self) -> u64 {
-        self.link
-    }
-
-    /// Says something. Whether it still listens; one that is too slow does not any more.
-    fn say(&self, said: Said) -> bool {
-        self.said.try_send(said).is_ok()
-    }
-
-    /// Sends a frame, if it does not have it.
-    fn send(&mut self, index: Option<u64>, frame: &Arc<Prepared>) -> bool {
-        let previous = self.last;
-        match index {
-            Some(index) if index <= self.last => return true,
-            Some(index) => self.last = index,
-            None if !self.at_home => return true,
-            None => {}
-        }
-        self.say(Said::Frame { previous, frame: frame.clone() })
-    }
-}
-
-/// The replicas of this node, for those who attend them.
-#[derive(Debug, Default)]
-pub struct Replicas {
-    inboxes: RwLock<BTreeMap<u16, mpsc::UnboundedSender<ToShard>>>,
-    figures: Mutex<BTreeMap<u16, Figures>>,
-}
-
-/// How a replica is, for metrics.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Figures {
-    /// The epoch in force.
-    pub epoch: u64,
-    /// The last entry that is folded in.
-    pub applied: u64,
-    /// Whether this node is the home, and serves.
-    pub serves: bool,
-    /// Rooms.
-    pub rooms: usize,
-    /// Nicks that are taken in them.
-    pub occupants: usize,
-}
-
-impl Replicas {
-    /// The inbox of a shard that has a replica here.
-    pub fn get(&self, shard: u16) -> Option<mpsc::UnboundedSender<ToShard>> {
-        let inboxes = self.inboxes.read().unwrap_or_else(PoisonError::into_inner);
-        inboxes.get(&shard).filter(|inbox| !inbox.is_closed()).cloned()
-    }
-
-    /// How all of them are.
-    pub fn figures(&self) -> BTreeMap<u16, Figures> {
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn put(&self, shard: u16, inbox: mpsc::UnboundedSender<ToShard>) {
-        self.inboxes.write().unwrap_or_else(PoisonError::into_inner).insert(shard, inbox);
-    }
-
-    fn note(&self, shard: u16, figures: Option<Figures>) {
-        let mut all = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
-        match figures {
-            Some(figures) => all.insert(shard, figures),
-            None => all.remove(&shard),
-        };
-    }
 }
 
 /// What all shards of this node share.
@@ -208,23 +123,6 @@ pub fn start(shared: Shared, shard: u16, group: Group, applied: Applied) {
         rooms_counted: 0,
     };
     tokio::spawn(task.run(receiver, applied, refused));
-}
-
-/// Proposals go to the log in the order in which they are made; what it refuses ends the office.
-fn propose(group: Group) -> (mpsc::UnboundedSender<(Leadership, Bytes)>, mpsc::UnboundedReceiver<Leadership>) {
-    // A home leaves no more in flight than it may.
-    let (proposals, mut receiver) = mpsc::unbounded_channel::<(Leadership, Bytes)>();
-    let (refusals, refused) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some((office, entry)) = receiver.recv().await {
-            // The outcome comes as an entry, or leadership is lost.
-            if let Err(refusal) = group.submit(office, entry).await {
-                warn!(group = %group.id().0, %refusal, "a proposal is refused");
-                let _ = refusals.send(office);
-            }
-        }
-    });
-    (proposals, refused)
 }
 
 type BarrierRound = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -565,15 +463,6 @@ impl ShardTask {
         }
         self.rooms_counted = now;
     }
-}
-
-async fn barrier(group: Group) -> bool {
-    // What it says is applied is: a home has applied its own Activate, and what it proposed since is counted by itself.
-    let passed = group.read_barrier().await.is_ok();
-    if !passed {
-        tokio::time::sleep(BARRIER_PAUSE).await;
-    }
-    passed
 }
 
 async fn round(barrier: &mut Option<BarrierRound>) -> bool {
