@@ -1,6 +1,6 @@
 //! Frames: what a home says to an edge.
 
-use conclave_muc::{Attachment, Audience, Effect, Origin, SeatChange, Seats, Session, View};
+use conclave_muc::{Attachment, Audience, Effect, Origin, SeatChange, Seats, Session, View, What};
 use conclave_xmpp::{BareJid, Timestamp};
 
 use crate::answer::{Answer, Verdict};
@@ -142,14 +142,15 @@ impl Frame {
         self.edges.binary_search(&node).is_ok()
     }
 
-    /// Roughly the memory that it holds alone, in bytes: what it shares with the room is not counted.
+    /// Roughly the memory that it holds, in bytes. What it shares with the room is counted: the room may forget it first.
     pub fn weight(&self) -> usize {
-        let effects: usize = self.sections.iter().map(|section| section.effects.len()).sum();
+        let effects = self.sections.iter().flat_map(|section| &section.effects);
+        let effects: usize = effects.map(|routed| EFFECT_BYTES + said(&routed.effect)).sum();
         let direct = |direct: &Direct| match direct {
-            Direct::Stanza { bytes, .. } => bytes.len(),
-            Direct::Replaced(_) => 0,
+            Direct::Stanza { bytes, .. } => EFFECT_BYTES + bytes.len(),
+            Direct::Replaced(_) => EFFECT_BYTES,
         };
-        size_of::<Frame>() + EFFECT_BYTES * (effects + self.direct.len()) + self.direct.iter().map(direct).sum::<usize>()
+        size_of::<Frame>() + effects + self.direct.iter().map(direct).sum::<usize>()
     }
 
     fn fold(&mut self, change: &SeatChange, seats: &mut Seats<Attachment>) {
@@ -172,5 +173,16 @@ impl Frame {
     }
 }
 
-/// What an effect weighs, with what it usually refers to.
+/// Bytes of what clients said in an effect.
+fn said(effect: &Effect) -> usize {
+    match effect {
+        Effect::Send { what: What::Message { message, .. }, .. } => message.content.as_str().len(),
+        Effect::Send { what: What::Private { private, .. }, .. } => private.content.as_str().len(),
+        Effect::Send { what: What::Presence(shown), .. } => shown.presence.as_str().len(),
+        Effect::Send { what: What::Stanza(stanza), .. } => stanza.rest.len(),
+        Effect::Send { .. } | Effect::Seat(_) => 0,
+    }
+}
+
+/// What an effect weighs beside that.
 const EFFECT_BYTES: usize = 512;

@@ -9,7 +9,7 @@ use crate::frame::Frame;
 const FRAMES_MAX: usize = 16_384;
 
 /// What they may weigh together.
-const WEIGHT_MAX: usize = 16 * 1024 * 1024;
+const WEIGHT_MAX: usize = 8 * 1024 * 1024;
 
 /// Frames that are kept though everybody has acknowledged them: an acknowledgement may be of a connection whose end is not known yet.
 const FRAMES_MIN: usize = 256;

@@ -19,6 +19,7 @@ use tracing::{debug, warn};
 
 use crate::delivery::attending::Attending;
 use crate::delivery::{Prepared, Said};
+use crate::homes::Homes;
 use crate::metrics::Metrics;
 use crate::sessions::{Bound, SessionTable};
 use crate::shard_task::{Replicas, wall_clock};
@@ -62,7 +63,7 @@ pub struct Shared {
     /// Where replicas are.
     pub meta: watch::Receiver<Arc<Meta>>,
     /// The homes that are attended.
-    pub homes: Arc<Mutex<BTreeMap<u16, u32>>>,
+    pub homes: Arc<Homes>,
     /// Where stanzas go that a session could not take: back to the sender.
     pub bounces: mpsc::UnboundedSender<(Session, Vec<u8>)>,
     /// What is counted.
@@ -340,11 +341,7 @@ impl EdgeTask {
     }
 
     fn note_home(&self, home: Option<u32>) {
-        let mut homes = self.shared.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        match home {
-            Some(node) => homes.insert(self.shard, node),
-            None => homes.remove(&self.shard),
-        };
+        self.shared.homes.note(self.shard, home);
     }
 
     fn now(&self) -> u64 {

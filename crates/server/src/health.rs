@@ -1,12 +1,16 @@
 //! What those who watch a node are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::http::Answers;
 use crate::metrics::{Metrics, ShardFigures};
 use crate::run::Node;
 use crate::shard_task::Replicas;
+
+/// How long a shard may have no home until this node is better left alone: homes that move or die are replaced sooner.
+const PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// Has the figures of shards and log asked for when somebody reads.
 pub fn count(metrics: &Metrics, cluster: &Cluster, replicas: &Arc<Replicas>) {
@@ -47,7 +51,7 @@ fn is_ready(node: &Node) -> Result<(), String> {
     if node.shutdown.is_cancelled() {
         return Err("this node stops, or is drained".to_owned());
     }
-    let homeless = node.hub.homeless();
+    let homeless = node.hub.homeless_for(PAUSE_MAX);
     match homeless.first() {
         None => Ok(()),
         Some(shard) => Err(format!("{} shards have no home that is known here, shard {shard} among them", homeless.len())),

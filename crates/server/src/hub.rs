@@ -1,8 +1,7 @@
 //! What every connection of this node needs: whom we are, who is here, and the way to the homes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use conclave_cluster::ShardMap;
@@ -16,6 +15,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::edge_task::{self, Asked};
+use crate::homes::Homes;
 use crate::metrics::Metrics;
 use crate::sessions::{Bound, SessionTable};
 
@@ -37,7 +37,7 @@ pub struct Hub {
     pub metrics: Arc<Metrics>,
     map: ShardMap,
     edges: Vec<mpsc::UnboundedSender<Asked>>,
-    homes: Arc<Mutex<BTreeMap<u16, u32>>>,
+    homes: Arc<Homes>,
     /// The node itself, where it asks on nobody's behalf.
     own: Session,
 }
@@ -73,15 +73,14 @@ impl Hub {
         self.map.shard_of(jid)
     }
 
-    /// Shards without a home, as far as this node knows.
-    pub fn homeless(&self) -> BTreeSet<u16> {
-        let homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..self.map.shards()).filter(|shard| !homes.contains_key(shard)).collect()
+    /// Shards without a home for at least so long, as far as this node knows.
+    pub fn homeless_for(&self, least: Duration) -> Vec<u16> {
+        self.homes.missing_for(least)
     }
 
     /// The node that is the home of a shard, as far as this node knows.
     pub fn home_of(&self, shard: u16) -> Option<u32> {
-        self.homes.lock().unwrap_or_else(PoisonError::into_inner).get(&shard).copied()
+        self.homes.of(shard)
     }
 
     /// A session asks something of a shard. Waits while it leaves too much unanswered.

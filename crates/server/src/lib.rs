@@ -18,6 +18,7 @@ pub mod domain;
 pub mod drain;
 pub mod edge_task;
 pub mod health;
+pub mod homes;
 pub mod http;
 pub mod hub;
 pub mod io;

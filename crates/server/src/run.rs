@@ -211,7 +211,7 @@ impl Running {
 
     async fn await_homes(&self) {
         let homes = async {
-            while !self.node.hub.homeless().is_empty() {
+            while !self.node.hub.homeless_for(Duration::ZERO).is_empty() {
                 tokio::time::sleep(HOMES_LOOK_AGAIN).await;
             }
         };

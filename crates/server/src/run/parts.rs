@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::admin::standing::{StandingServer, StandingService};
 use crate::cluster::{Cluster, ClusterError, ClusterSettings};
 use crate::delivery::service::DeliveryService;
+use crate::homes::Homes;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::sessions::SessionTable;
@@ -84,7 +85,7 @@ fn edges(
         me: cluster.me(),
         lives: lives.clone(),
         meta: cluster.meta(),
-        homes: Arc::default(),
+        homes: Arc::new(Homes::new(shards)),
         bounces,
         metrics,
     };
