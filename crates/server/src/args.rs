@@ -150,6 +150,8 @@ pub enum ClusterCommand {
         /// The node's number
         node: u32,
     },
+    /// Goes on without what damage on this machine's disk hides; only for a node that was always alone, and does not run. The damaged files are kept
+    AcceptLoss,
 }
 
 /// A new cluster.

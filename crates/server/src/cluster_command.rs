@@ -40,9 +40,12 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
             decide(node, &Ask::Drain { node: *number }, &said, out).map_err(ClusterError::Ask)
         }
         ClusterCommand::Remove { node: number } => {
-            let said = format!("node {number} is no member any more; its directory can be deleted");
+            let said = format!(
+                "node {number} is taken out; its directory can be deleted when `conclave cluster status` lists it no more"
+            );
             decide(node, &Ask::Remove { node: *number }, &said, out).map_err(ClusterError::Ask)
         }
+        ClusterCommand::AcceptLoss => accept_loss(node, out),
     }
 }
 
@@ -70,6 +73,12 @@ fn enter(join: &ClusterJoin, node: &WhichNode, out: &mut impl Write) -> Result<(
         out,
         &format!("{} is node {node} now; start it with `conclave serve`, so that the others find it at {address}", dir.display()),
     )
+}
+
+/// What the messages about damage name.
+fn accept_loss(node: &WhichNode, out: &mut impl Write) -> Result<(), ClusterError> {
+    let loss = conclave_raft::accept_loss(&cluster::raft_dir(&directory(node)?));
+    say(out, &loss.map_err(|error| ClusterError::Directory(error.to_string()))?.to_string())
 }
 
 /// Nothing but the token is printed: it is meant for a file or a pipe.

@@ -43,6 +43,7 @@ use tracing::warn;
 
 pub use error::{ClusterError, IdentityError, InviteError, JoinError, MetaError};
 pub use founding::{init, prepare};
+pub use opening::raft_dir;
 pub use settings::{ClusterSettings, ClusterTiming};
 pub use token::{Token, join};
 

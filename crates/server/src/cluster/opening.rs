@@ -1,6 +1,7 @@
 //! From a directory to a registered node.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use conclave_cluster::meta::{Authority, MetaRequest, NewNode};
@@ -101,8 +102,13 @@ fn advertised(settings: &ClusterSettings, identity: &StoredIdentity, listening: 
     said.or(found).ok_or(ClusterError::Advertise(listening))
 }
 
+/// Where the log and the state of all groups are.
+pub fn raft_dir(dir: &Path) -> PathBuf {
+    dir.join("raft")
+}
+
 fn raft_settings(settings: &ClusterSettings, identity: &StoredIdentity) -> conclave_raft::Settings {
-    let dir = settings.dir.join("raft");
+    let dir = raft_dir(&settings.dir);
     conclave_raft::Settings {
         accept_loss: format!("conclave cluster accept-loss --dir {}", settings.dir.display()),
         dir,

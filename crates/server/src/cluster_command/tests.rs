@@ -168,3 +168,16 @@ fn a_token_comes_from_the_command_line_or_a_file() {
         assert!(Arguments::try_parse_from(arguments).is_err(), "{words}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_messages_about_damage_name_exists() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = crate::run::Running::start(crate::run::tests::settings(dir.path(), &[])).await.unwrap();
+    let path = dir.path().to_owned();
+    let refused = tokio::task::spawn_blocking(move || typed("accept-loss --dir DIR", &path)).await.unwrap();
+    assert!(refused.contains("another process"), "{refused}");
+    running.stop().await;
+    let path = dir.path().to_owned();
+    let said = tokio::task::spawn_blocking(move || typed("accept-loss --dir DIR", &path)).await.unwrap();
+    assert_eq!(said, "Nothing is damaged; nothing was changed.\n");
+}
