@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::accounts::Accounts;
 use crate::connection::Terms;
 use crate::listener::{self, Places};
+use crate::metrics::Metrics;
 use crate::outbound::OutboundLimits;
 use crate::pace::Pace;
 use crate::run::Node;
@@ -22,9 +23,9 @@ use crate::settings::{Limits, PlainWithoutTls, RoomCreation, Settings};
 const DEPTH_BEFORE_LOGIN: usize = 8;
 
 /// The table of sessions that the settings ask for.
-pub fn session_table(limits: &Limits, node: u32) -> SessionTable {
+pub fn session_table(limits: &Limits, node: u32, metrics: Arc<Metrics>) -> SessionTable {
     let outbound = OutboundLimits { bytes_max: limits.outbound_queue_bytes_max, stanzas_max: limits.outbound_queue_stanzas_max };
-    SessionTable::new(outbound, node)
+    SessionTable::new(outbound, node, metrics)
 }
 
 /// Ends the sessions of accounts that are deleted, as this node learns of it.

@@ -274,8 +274,8 @@ impl EdgeTask {
         let me = *self.shared.me.borrow();
         let lives = self.shared.lives.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let attend = Attend { shard: self.shard, incarnation: me.number, lives, after: self.edge.have(), away_from_home };
-        let (raft, replicas) = (self.shared.raft.clone(), self.shared.replicas.clone());
-        Box::pin(async move { Attending::begin(node, me, attend, &raft, &replicas).await })
+        let (raft, replicas, metrics) = (self.shared.raft.clone(), self.shared.replicas.clone(), self.shared.metrics.clone());
+        Box::pin(async move { Attending::begin(node, me, attend, &raft, &replicas, &metrics).await })
     }
 
     fn leader_here(&self) -> Option<u32> {

@@ -12,6 +12,7 @@ use conclave_xmpp::element::escape_attribute;
 use conclave_xmpp::{BareJid, Encoded, JidError};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::metrics::Metrics;
 use crate::outbound::{Inflow, Outbound, OutboundLimits, Outgoing};
 
 /// Ids of nodes for which those of sessions are told apart.
@@ -88,15 +89,16 @@ pub struct SessionTable {
     accounts: RwLock<HashMap<BareJid, Vec<Arc<Bound>>>>,
     next_id: AtomicU64,
     limits: OutboundLimits,
+    metrics: Arc<Metrics>,
 }
 
 impl SessionTable {
     /// An empty table of a node. Ids begin behind those of every earlier process of the node, and no other node has the same.
-    pub fn new(limits: OutboundLimits, node: u32) -> SessionTable {
+    pub fn new(limits: OutboundLimits, node: u32, metrics: Arc<Metrics>) -> SessionTable {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
         // This fits until the year 2112.
         let first = u64::try_from(micros).unwrap_or(1).wrapping_mul(NODES_MAX) + u64::from(node) % NODES_MAX;
-        SessionTable { accounts: RwLock::default(), next_id: AtomicU64::new(first), limits }
+        SessionTable { accounts: RwLock::default(), next_id: AtomicU64::new(first), limits, metrics }
     }
 
     /// A number that nobody had before.
@@ -122,6 +124,7 @@ impl SessionTable {
         });
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
         accounts.entry(account.clone()).or_default().push(bound.clone());
+        self.metrics.sessions.inc();
         Ok((bound, inflow))
     }
 
@@ -130,7 +133,9 @@ impl SessionTable {
         let account = bound.session.jid.to_bare();
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(sessions) = accounts.get_mut(&account) {
+            let before = sessions.len();
             sessions.retain(|other| other.session.id != bound.session.id);
+            self.metrics.sessions.dec_by((before - sessions.len()) as i64);
             if sessions.is_empty() {
                 accounts.remove(&account);
             }
@@ -180,12 +185,14 @@ impl conclave_cluster::Sessions for SessionTable {
     }
 
     fn send(&self, to: &Arc<Bound>, stanza: &Encoded) {
+        self.metrics.deliveries.inc();
         to.push(Outgoing::Stanza(stanza.clone()));
     }
 
     fn send_whole(&self, to: &Arc<Bound>, bytes: &[u8]) -> bool {
         let takes = !to.outbound().is_crowded();
         if takes {
+            self.metrics.deliveries.inc();
             to.push(Outgoing::Whole(Bytes::copy_from_slice(bytes)));
         }
         takes
@@ -193,5 +200,27 @@ impl conclave_cluster::Sessions for SessionTable {
 
     fn replaced(&self, session: &Arc<Bound>) {
         session.end(End::Replaced);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_and_what_they_are_sent_are_counted() {
+        let metrics = Arc::new(Metrics::new());
+        let limits = OutboundLimits { bytes_max: 1000, stanzas_max: 10 };
+        let table = SessionTable::new(limits, 3, metrics.clone());
+        let account = BareJid::parse("ann@h").unwrap();
+        let (one, _inflow) = table.bind(&account, "phone").unwrap();
+        let (other, _inflow_too) = table.bind(&account, "phone").unwrap();
+        assert_ne!(one.session.id, other.session.id);
+        assert_eq!((metrics.sessions.get(), table.len()), (2, 2));
+        assert!(conclave_cluster::Sessions::send_whole(&table, &one, b"<message/>"));
+        assert_eq!(metrics.deliveries.get(), 1);
+        table.unbind(&one);
+        table.unbind(&one);
+        assert_eq!((metrics.sessions.get(), table.len()), (1, 1));
     }
 }

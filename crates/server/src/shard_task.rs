@@ -440,6 +440,9 @@ impl ShardTask {
         let serves = self.replica.serves().is_some();
         let figures = Figures { epoch: shard.epoch(), applied, serves, rooms, occupants };
         self.shared.replicas.note(self.shard, Some(figures));
+        let at_home = self.shared.replicas.at_home();
+        self.shared.metrics.rooms.set(at_home.rooms as i64);
+        self.shared.metrics.occupants.set(at_home.occupants as i64);
     }
 
     fn context(&self) -> Context {

@@ -1,5 +1,6 @@
 //! The edge's end: one shard attended, on this node or another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use tonic::{Status, Streaming};
 use super::bytes_codec::BytesCodec;
 use super::service::{ATTEND, MESSAGE_BYTES_MAX};
 use super::{Prepared, SUBSCRIBED_MAX, Said};
+use crate::metrics::Metrics;
 use crate::shard_task::{Replicas, Subscriber, ToShard};
 
 /// How long a replica may take to answer the first word.
@@ -44,6 +46,8 @@ pub enum Attending {
         words: mpsc::UnboundedSender<Bytes>,
         /// What the replica says. Boxed, since most attend at home.
         said: Box<Streaming<Bytes>>,
+        /// What is counted.
+        metrics: Arc<Metrics>,
     },
 }
 
@@ -55,6 +59,7 @@ impl Attending {
         attend: Attend,
         raft: &Node,
         replicas: &Replicas,
+        metrics: &Arc<Metrics>,
     ) -> Result<Attending, Status> {
         if node == me.node {
             let shard = replicas.get(attend.shard).ok_or_else(|| Status::not_found("there is no replica here"))?;
@@ -70,7 +75,7 @@ impl Attending {
         let request = tonic::Request::new(UnboundedReceiverStream::new(receiver));
         let call = grpc.streaming(request, PathAndQuery::from_static(ATTEND), BytesCodec);
         let answer = timeout(ANSWER_MAX, call).await.map_err(|_| Status::deadline_exceeded("it does not answer"))??;
-        Ok(Attending::There { node, words, said: Box::new(answer.into_inner()) })
+        Ok(Attending::There { node, words, said: Box::new(answer.into_inner()), metrics: metrics.clone() })
     }
 
     /// Where it is.
@@ -85,10 +90,15 @@ impl Attending {
     pub async fn next(&mut self) -> Option<Said> {
         match self {
             Attending::Here { said, .. } => said.recv().await,
-            Attending::There { said, .. } => {
+            Attending::There { said, metrics, .. } => {
                 let bytes = said.message().await.ok()??;
+                let length = bytes.len() as u64;
                 match ToEdge::decode(bytes) {
-                    Ok(ToEdge::Frame { previous, delivery }) => Some(Said::Frame { previous, frame: Prepared::new(*delivery) }),
+                    Ok(ToEdge::Frame { previous, delivery }) => {
+                        metrics.frames_received.inc();
+                        metrics.frame_bytes_received.inc_by(length);
+                        Some(Said::Frame { previous, frame: Prepared::new(*delivery) })
+                    }
                     Ok(ToEdge::Joined { epoch, from, reset }) => Some(Said::Joined { epoch, from, reset }),
                     Ok(ToEdge::NotHome { home }) => Some(Said::NotHome { home }),
                     Ok(ToEdge::Position(index)) => Some(Said::Position(index)),

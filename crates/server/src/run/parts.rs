@@ -42,7 +42,7 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
         Routes::new(DeliveryService::new(replicas.clone(), metrics.clone())).add_service(StandingServer::new(standing.clone()));
     let cluster = Cluster::start(ClusterSettings::of(settings, addresses), services, Box::new(on_replica)).await?;
     standing.open(cluster.raft());
-    let sessions = Arc::new(clients::session_table(&settings.limits, cluster.me().borrow().node));
+    let sessions = Arc::new(clients::session_table(&settings.limits, cluster.me().borrow().node, metrics.clone()));
     let accounts = Arc::new(Accounts::new(cluster.clone(), settings.domain.clone(), settings.password_iterations));
     let shard_shared = shard_task::Shared {
         replicas: replicas.clone(),

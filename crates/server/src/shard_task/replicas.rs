@@ -41,6 +41,16 @@ impl Replicas {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Rooms and occupants of the shards that have their home here.
+    pub(super) fn at_home(&self) -> Figures {
+        let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.values().filter(|one| one.serves).fold(Figures::default(), |sum, one| Figures {
+            rooms: sum.rooms + one.rooms,
+            occupants: sum.occupants + one.occupants,
+            ..sum
+        })
+    }
+
     pub(super) fn put(&self, shard: u16, inbox: mpsc::UnboundedSender<ToShard>) {
         self.inboxes.write().unwrap_or_else(PoisonError::into_inner).insert(shard, inbox);
     }
