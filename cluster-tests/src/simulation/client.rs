@@ -31,6 +31,12 @@ pub struct Client {
     pub(crate) next_number: u64,
     /// Numbers of requests that are not answered.
     pub pending: BTreeSet<u64>,
+    /// Those among them that were passed on to somebody who has yet to answer.
+    pub(crate) relayed: BTreeSet<u64>,
+    /// Requests to hold its full JID again.
+    pub(crate) rebinds: BTreeSet<u64>,
+    /// Whether it has asked to hold its full JID.
+    pub bound: bool,
     /// Messages that it has not seen again.
     pub(crate) sends: BTreeSet<String>,
 }
@@ -60,8 +66,16 @@ impl Client {
             replaced: Rc::default(),
             next_number: 1,
             pending: BTreeSet::new(),
+            relayed: BTreeSet::new(),
+            rebinds: BTreeSet::new(),
+            bound: false,
             sends: BTreeSet::new(),
         }
+    }
+
+    /// Whether its full JID has a newer holder, and it was told.
+    pub fn is_replaced(&self) -> bool {
+        *self.replaced.borrow()
     }
 
     /// By which a history knows it.
@@ -90,7 +104,9 @@ impl Client {
         let Some(room) = stanzas::room(&stanza).map(str::to_owned) else { return Vec::new() };
         let events = match stanza.name() {
             "presence" => self.take_presence(&room, &stanza),
-            "message" => self.take_message(&room, &stanza),
+            "message" if stanza.attribute("type") == Some("groupchat") || stanza.attribute("type") == Some("error") => {
+                self.take_message(&room, &stanza)
+            }
             _ => Vec::new(),
         };
         self.seen.push((now, stanza));

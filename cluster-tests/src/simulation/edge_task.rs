@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use conclave_cluster::answer::Verdict;
 use conclave_cluster::delivery_codec::{Attend, ToEdge, ToHome};
 use conclave_cluster::edge::{Edge, Output};
 use conclave_cluster::request::Request;
@@ -82,8 +83,8 @@ pub struct EdgeTask {
     away_next: usize,
     retry: u64,
     out: Vec<Output>,
-    /// Requests that were answered: session, number, and whether it is known what became of them.
-    pub answered: Vec<(u64, u64, bool)>,
+    /// Requests that were answered: session, number, and what became of them, if that is known.
+    pub answered: Vec<(u64, u64, Option<Verdict>)>,
 }
 
 impl EdgeTask {
@@ -124,14 +125,16 @@ impl EdgeTask {
         self.carry_out(net);
     }
 
-    /// This node is another incarnation now.
-    pub fn note_me(&mut self, me: Incarnation, net: &mut Net) {
-        if self.me != me {
+    /// This node is another incarnation now. Whether that is news.
+    pub fn note_me(&mut self, me: Incarnation, net: &mut Net) -> bool {
+        let news = self.me != me;
+        if news {
             self.me = me;
             self.lives.push(me.number);
             self.lose_home(None, net);
             self.carry_out(net);
         }
+        news
     }
 
     /// Who leads, as the replica of this node knows.
@@ -165,7 +168,7 @@ impl EdgeTask {
                 }
             }
             Some(ToEdge::Joined { epoch, from, reset }) => {
-                self.edge.joined(epoch, from, reset, &self.sessions, &mut self.out);
+                self.edge.joined(epoch, from, reset, &mut self.out);
                 self.failed = 0;
                 if let Some(away) = self.away.take() {
                     net.close_by_edge(away);
@@ -208,7 +211,7 @@ impl EdgeTask {
 
     fn lose_home(&mut self, hint: Option<u32>, net: &mut Net) {
         if self.edge.attends() {
-            self.edge.left();
+            self.edge.left(&self.sessions, &mut self.out);
             self.without_home_since = net.now;
             self.failed = 0;
         }
@@ -272,7 +275,7 @@ impl EdgeTask {
                 (Output::Ask(request), Some((link, _))) => net.say_to_replica(link, ToHome::Request(Box::new(request))),
                 (Output::Acknowledge(index), Some((link, _))) => net.say_to_replica(link, ToHome::Acknowledge(index)),
                 (Output::Ask(_) | Output::Acknowledge(_), None) => {}
-                (Output::Answered { session, number, verdict }, _) => self.answered.push((session, number, verdict.is_some())),
+                (Output::Answered { session, number, verdict }, _) => self.answered.push((session, number, verdict)),
                 (Output::Bounce { .. }, _) => panic!("the sessions of a simulation read everything"),
             }
         }

@@ -66,6 +66,8 @@ pub struct Link {
     /// Whether anything was said.
     pub answered: bool,
     giving_up: bool,
+    /// Nothing passes any more, whether its ends know that or not.
+    broken: bool,
 }
 
 #[derive(Debug)]
@@ -165,6 +167,7 @@ impl Net {
             replica_open: true,
             answered: false,
             giving_up: false,
+            broken: false,
         };
         self.links.insert(id, link);
         self.after(ANSWER_MAX, Event::NoAnswer(id));
@@ -214,6 +217,7 @@ impl Net {
     pub fn break_link(&mut self, id: u64, learn_max: u64) {
         let (edge_at, replica_at) = (self.up_to(learn_max), self.up_to(learn_max));
         let Some(link) = self.links.get_mut(&id) else { return };
+        link.broken = true;
         link.words.clear();
         link.said.clear();
         let (edge_open, replica_open) = (link.edge_open, link.replica_open);
@@ -327,7 +331,7 @@ impl Net {
         let latency = self.settings.latency_max;
         let Some(local) = self.links.get(&id).map(|link| link.edge.node == link.replica) else { return };
         let at = self.now + if local { self.up_to(1) } else { 1 + self.up_to(latency) };
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.replica_open) else { return };
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.replica_open && !link.broken) else { return };
         link.words_at = link.words_at.max(at);
         let at = link.words_at;
         link.words.push_back(word);
@@ -341,7 +345,7 @@ impl Net {
         let latency = self.settings.latency_max;
         let Some(local) = self.links.get(&id).map(|link| link.edge.node == link.replica) else { return };
         let at = self.now + if local { self.up_to(1) } else { 1 + self.up_to(latency) };
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.edge_open) else { return };
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.edge_open && !link.broken) else { return };
         link.said_at = link.said_at.max(at);
         let at = link.said_at;
         link.said.push_back(said);

@@ -44,6 +44,26 @@ pub fn say(room: &str, id: &str) -> Element {
     Element::new("message", ns::CLIENT).with("to", room).with("type", "groupchat").with("id", id).with_child(body)
 }
 
+/// Says something to one user; the id is the text too.
+pub fn whisper(id: &str) -> Element {
+    let body = Element::new("body", ns::CLIENT).with_text(id);
+    Element::new("message", ns::CLIENT).with("type", "chat").with("id", id).with_child(body)
+}
+
+/// XEP-0092: asks an occupant what it runs.
+pub fn ask_version(room: &str, nick: &str, id: &str) -> Element {
+    let query = Element::new("query", ns::VERSION);
+    let to = format!("{room}/{nick}");
+    Element::new("iq", ns::CLIENT).with("to", &to).with("type", "get").with("id", id).with_child(query)
+}
+
+/// The answer to that.
+pub fn version(question: &Element) -> Option<Element> {
+    let (to, id) = (question.attribute("from")?, question.attribute("id")?);
+    let query = Element::new("query", ns::VERSION).with_child(Element::new("name", ns::VERSION).with_text("it"));
+    Some(Element::new("iq", ns::CLIENT).with("to", to).with("type", "result").with("id", id).with_child(query))
+}
+
 /// Submits the configuration form.
 pub fn configure(room: &str, id: &str, fields: &[(&str, &str)]) -> Element {
     let field = |name: &str, value: &str| {

@@ -52,6 +52,11 @@ impl Ahead {
         self.in_flight.iter().any(|entry| entry.request == Some((session, number)))
     }
 
+    /// Whether a later request of the session has.
+    pub fn has_later(&self, session: u64, number: u64) -> bool {
+        self.in_flight.iter().any(|entry| entry.request.is_some_and(|(of, later)| of == session && later > number))
+    }
+
     /// A room as it will be; nothing if it is as it is.
     pub fn room(&self, jid: &BareJid) -> Option<&Room> {
         self.rooms.get(jid).map(|(room, _)| room)

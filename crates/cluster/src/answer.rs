@@ -1,6 +1,7 @@
 //! What became of a request. Every request gets one answer, in a frame, behind everything that it led to.
 
 use conclave_muc::Listing;
+use conclave_xmpp::Encoded;
 
 /// To one request of one session.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,10 +19,14 @@ pub struct Answer {
 pub enum Verdict {
     /// It is dealt with: committed, or answered by what stands in the frame.
     Done,
-    /// It was passed on to somebody who has yet to answer. It is not to be asked again; `Done` comes with the answer.
+    /// It was passed on to somebody who has yet to answer. It is not to be asked again; `Reply` comes when that one has, `Done` if nobody is to be told.
     Relayed,
+    /// The answer to what was passed on: an IQ for the session.
+    Reply(Encoded),
     /// The account has all the sessions that it may have.
     TooManySessions,
+    /// The session's full JID has a newer holder (RFC 6120 §7.7.2.2).
+    Replaced,
     /// The public rooms of the shard.
     Listings(Vec<Listing>),
     /// One room, or all of the shard.

@@ -48,6 +48,15 @@ pub enum SessionRequest {
         /// Where its connection is.
         attachment: Attachment,
     },
+    /// To hold it again: its node was taken for dead, and lives. Whoever holds it by now keeps it.
+    Rebind {
+        /// This very one.
+        session: Session,
+        /// Where its connection is.
+        attachment: Attachment,
+        /// Of its presence; nothing means unavailable.
+        priority: Option<i8>,
+    },
     /// It ended.
     Unbind {
         /// This very one.
@@ -65,12 +74,14 @@ pub enum SessionRequest {
 /// What was decided, as logged. A change that names a session which is not the holder of its full JID does nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SessionChange {
-    /// The session holds its full JID from now on; it is unavailable.
+    /// The session holds its full JID from now on.
     Bound {
         /// The session.
         session: Session,
         /// Where its connection is.
         attachment: Attachment,
+        /// Nothing means unavailable: one that is new has sent no presence yet.
+        priority: Option<i8>,
         /// Who held it until now.
         replaces: Option<Replaced>,
     },
@@ -105,6 +116,8 @@ pub enum SessionChange {
 pub enum SessionRefusal {
     /// The account has all the sessions that it may have.
     TooMany,
+    /// The full JID has a newer holder.
+    Replaced,
 }
 
 /// Who held a resource until now, and is to be told `conflict` (RFC 6120 §7.7.2.2).
@@ -121,6 +134,7 @@ impl BoundSessions {
     pub fn decide(&self, request: &SessionRequest, per_account_max: usize) -> Result<Option<SessionChange>, SessionRefusal> {
         match request {
             SessionRequest::Bind { session, attachment } => self.bind(session, *attachment, per_account_max),
+            SessionRequest::Rebind { session, attachment, priority } => self.rebind(session, *attachment, *priority),
             SessionRequest::Unbind { session } => {
                 Ok(self.get(session).map(|_| SessionChange::Unbound { session: session.clone() }))
             }
@@ -148,13 +162,31 @@ impl BoundSessions {
             None if self.of(&session.jid.to_bare()).count() >= per_account_max => return Err(SessionRefusal::TooMany),
             None => None,
         };
-        Ok(Some(SessionChange::Bound { session, attachment, replaces }))
+        Ok(Some(SessionChange::Bound { session, attachment, priority: None, replaces }))
+    }
+
+    /// It was admitted once, so it counts against no limit again.
+    fn rebind(
+        &self,
+        session: &Session,
+        attachment: Attachment,
+        priority: Option<i8>,
+    ) -> Result<Option<SessionChange>, SessionRefusal> {
+        let session = session.clone();
+        match self.holder(&session.jid) {
+            Some(holder) if holder.session.id != session.id => Err(SessionRefusal::Replaced),
+            Some(holder) if holder.attachment == attachment => Ok(None),
+            Some(_) => Ok(Some(SessionChange::Moved { session, attachment })),
+            None => Ok(Some(SessionChange::Bound { session, attachment, priority, replaces: None })),
+        }
     }
 
     /// The fold; it has no rules. Returns who lost its resource to another session.
     pub fn apply(&mut self, change: &SessionChange) -> Vec<Replaced> {
         match change {
-            SessionChange::Bound { session, attachment, .. } => return self.apply_bound(session, *attachment),
+            SessionChange::Bound { session, attachment, priority, .. } => {
+                return self.apply_bound(session, *attachment, *priority);
+            }
             SessionChange::Unbound { session } => {
                 if self.get(session).is_some() {
                     self.take(&session.jid);
@@ -182,9 +214,9 @@ impl BoundSessions {
     }
 
     /// Whom it really replaces is seen here, so that nobody is ever left untold.
-    fn apply_bound(&mut self, session: &Session, attachment: Attachment) -> Vec<Replaced> {
+    fn apply_bound(&mut self, session: &Session, attachment: Attachment, priority: Option<i8>) -> Vec<Replaced> {
         let held = self.take(&session.jid);
-        self.put(BoundSession { session: session.clone(), attachment, priority: None });
+        self.put(BoundSession { session: session.clone(), attachment, priority });
         let replaced = held.filter(|held| held.session.id != session.id);
         replaced.map(|held| Replaced { session: held.session, attachment: held.attachment }).into_iter().collect()
     }

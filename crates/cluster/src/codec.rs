@@ -64,6 +64,10 @@ pub fn encode(entry: &ShardEntry) -> Vec<u8> {
         ShardChange::Ended(attachment) => To::Ended(attachment.0),
         ShardChange::Lost(attachment) => To::Lost(attachment.0),
         ShardChange::Moved { from, to } => To::Moved(log::Moved { from: from.0, to: to.0 }),
+        ShardChange::User { origin, to, stanza } => {
+            from = Some(origin);
+            To::User(log::UserStanza { stanza: stanza.clone(), to: to.iter().map(session).collect() })
+        }
         ShardChange::Session { origin, change } => {
             from = origin.as_ref();
             To::Session(bound_sessions::codec::encode_change(change))
@@ -93,6 +97,11 @@ pub fn decode(bytes: &[u8]) -> Decoded<ShardEntry> {
         From::Ended(attachment) => ShardChange::Ended(Attachment(attachment)),
         From::Lost(attachment) => ShardChange::Lost(Attachment(attachment)),
         From::Moved(moved) => ShardChange::Moved { from: Attachment(moved.from), to: Attachment(moved.to) },
+        From::User(user) => ShardChange::User {
+            origin: origin.ok_or_else(|| lacks("who sent a stanza"))?,
+            to: user.to.into_iter().map(|to| read_session(Some(to))).collect::<Decoded<_>>()?,
+            stanza: user.stanza,
+        },
         From::Session(change) => ShardChange::Session { origin, change: bound_sessions::codec::decode_change(&change)? },
         change => ShardChange::Room { room: BareJid::from_stored(&entry.room), origin, change: decode_change(change)? },
     };
@@ -208,7 +217,7 @@ fn decode_change(change: log::entry::Change) -> Decoded<Change> {
         }
         From::Expire(gone) => Change::Expire { session: read_session(gone.session)?, since: gone.since },
         From::LostSeats(attachment) => Change::Lost { attachment: Attachment(attachment) },
-        From::Activate(_) | From::Ended(_) | From::Lost(_) | From::Moved(_) | From::Session(_) => {
+        From::Activate(_) | From::Ended(_) | From::Lost(_) | From::Moved(_) | From::Session(_) | From::User(_) => {
             return Err(lacks("a change of a room"));
         }
     })

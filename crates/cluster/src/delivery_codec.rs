@@ -296,6 +296,8 @@ fn encode_answer(answer: &Answer) -> wire::Answer {
         Verdict::Done => None,
         Verdict::Relayed => Some(To::Relayed(wire::Nothing {})),
         Verdict::TooManySessions => Some(To::TooManySessions(wire::Nothing {})),
+        Verdict::Replaced => Some(To::Replaced(wire::Nothing {})),
+        Verdict::Reply(reply) => Some(To::Reply(reply.rest.clone())),
         Verdict::Listings(listings) => {
             let listing = |listing: &Listing| wire::Listing { jid: listing.jid.to_string(), name: listing.name.clone() };
             Some(To::Listings(wire::Listings { listings: listings.iter().map(listing).collect() }))
@@ -320,6 +322,8 @@ fn decode_answer(answer: wire::Answer) -> Answer {
         None => Verdict::Done,
         Some(From::Relayed(_)) => Verdict::Relayed,
         Some(From::TooManySessions(_)) => Verdict::TooManySessions,
+        Some(From::Replaced(_)) => Verdict::Replaced,
+        Some(From::Reply(rest)) => Verdict::Reply(Encoded { name: StanzaName::Iq, rest }),
         Some(From::Listings(listings)) => {
             let listing = |listing: wire::Listing| Listing { jid: BareJid::from_stored(&listing.jid), name: listing.name };
             Verdict::Listings(listings.listings.into_iter().map(listing).collect())
@@ -352,6 +356,7 @@ fn encode_request(request: &Request) -> wire::Request {
             To::Gone(Stanza::Presence(presence).to_text(from, &Jid::from(from.to_bare())).into())
         }
         Ask::Session(SessionRequest::Bind { .. }) => To::Bind(wire::Nothing {}),
+        Ask::Session(SessionRequest::Rebind { priority, .. }) => To::Rebind(wire::Priority { priority: priority.map(i32::from) }),
         Ask::Session(SessionRequest::Unbind { .. }) => To::Unbind(wire::Nothing {}),
         Ask::Session(SessionRequest::Presence { priority, .. }) => {
             To::Priority(wire::Priority { priority: priority.map(i32::from) })
@@ -375,16 +380,21 @@ fn decode_request(request: wire::Request) -> Decoded<Request> {
         }
         From::Gone(text) => Ask::Gone(stanza(&text)?.payloads().to_vec()),
         From::Bind(_) => Ask::Session(SessionRequest::Bind { session: session.clone(), attachment: at }),
-        From::Unbind(_) => Ask::Session(SessionRequest::Unbind { session: session.clone() }),
-        From::Priority(said) => {
-            let priority = said.priority.map(i8::try_from).transpose();
-            let priority = priority.map_err(|_| Undecodable::lacks("a priority from -128 to 127"))?;
-            Ask::Session(SessionRequest::Presence { session: session.clone(), priority })
+        From::Rebind(said) => {
+            let (session, priority) = (session.clone(), priority(said)?);
+            Ask::Session(SessionRequest::Rebind { session, attachment: at, priority })
         }
+        From::Unbind(_) => Ask::Session(SessionRequest::Unbind { session: session.clone() }),
+        From::Priority(said) => Ask::Session(SessionRequest::Presence { session: session.clone(), priority: priority(said)? }),
         From::Listings(_) => Ask::Listings,
         From::Rooms(room) => Ask::Rooms((!room.is_empty()).then(|| BareJid::from_stored(&room))),
     };
     Ok(Request { session, number: request.number, floor: request.floor, ask })
+}
+
+fn priority(said: wire::Priority) -> Decoded<Option<i8>> {
+    let priority = said.priority.map(i8::try_from).transpose();
+    priority.map_err(|_| Undecodable::lacks("a priority from -128 to 127"))
 }
 
 fn stanza(text: &[u8]) -> Decoded<Stanza> {

@@ -139,32 +139,25 @@ impl<H: Clone> Edge<H> {
     }
 
     /// A home, or another replica if `epoch` is nothing, lets this edge attend.
-    pub fn joined(
-        &mut self,
-        epoch: Option<u64>,
-        from: u64,
-        reset: bool,
-        sessions: &impl Sessions<Handle = H>,
-        out: &mut Vec<Output>,
-    ) {
+    pub fn joined(&mut self, epoch: Option<u64>, from: u64, reset: bool, out: &mut Vec<Output>) {
         if reset {
             self.rooms.clear();
             self.have = Some(from);
         }
         self.have = self.have.or(Some(from));
         let Some(epoch) = epoch else { return };
-        if epoch != self.epoch {
-            self.epoch = epoch;
-            self.forget_relayed(sessions, out);
-        }
+        self.epoch = epoch;
         self.attends = true;
         let places: Vec<u64> = self.waiting.keys().copied().collect();
         places.into_iter().for_each(|place| self.send(place, out));
     }
 
-    /// The home that was attended is out of reach, or none any more.
-    pub fn left(&mut self) {
+    /// The home that was attended is out of reach, or none any more. What it has passed on may have been answered meanwhile, to nobody.
+    pub fn left(&mut self, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
         self.attends = false;
+        for request in std::mem::take(&mut self.relayed).into_values() {
+            give_up(&request, &StanzaError::wait("the way to the room's server broke meanwhile; ask again"), sessions, out);
+        }
     }
 
     /// Folds a frame into the seating, sends what it says in its order, and notes what it answers. `previous` is the entry of the frame before it.
@@ -203,7 +196,7 @@ impl<H: Clone> Edge<H> {
             }
         }
         for answer in &delivery.answers {
-            self.answered(answer, out);
+            self.answered(answer, sessions, out);
         }
         self.acknowledge(out);
         Ok(())
@@ -262,25 +255,30 @@ impl<H: Clone> Edge<H> {
         }
     }
 
-    fn answered(&mut self, answer: &Answer, out: &mut Vec<Output>) {
+    fn answered(&mut self, answer: &Answer, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
         let Answer { session, number, verdict } = answer.clone();
         let key = (session, number);
         let waiting = self.places.remove(&key).and_then(|place| self.waiting.remove(&place));
-        match (waiting, &verdict) {
+        let request = match (waiting, &verdict) {
             (Some(waiting), Verdict::Relayed) => {
                 self.relayed.insert(key, waiting.request);
+                None
             }
-            (None, _) if self.relayed.remove(&key).is_none() => return,
-            (Some(_) | None, _) => {}
+            // It was repeated before this was heard.
+            (None, Verdict::Relayed) => return,
+            (Some(waiting), _) => Some(waiting.request),
+            (None, _) => match self.relayed.remove(&key) {
+                Some(request) => Some(request),
+                // It has its answer, if only that this is not known.
+                None => return,
+            },
+        };
+        if let (Verdict::Reply(reply), Some(request)) = (&verdict, request)
+            && let Some(handle) = sessions.find(&request.session)
+        {
+            sessions.send(&handle, reply);
         }
         out.push(Output::Answered { session, number, verdict: Some(verdict) });
-    }
-
-    /// Who was asked may have answered a home that is gone.
-    fn forget_relayed(&mut self, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
-        for request in std::mem::take(&mut self.relayed).into_values() {
-            give_up(&request, &StanzaError::wait("the room has moved to another server meanwhile; ask again"), sessions, out);
-        }
     }
 
     fn acknowledge(&mut self, out: &mut Vec<Output>) {

@@ -1,6 +1,6 @@
 //! Entries of a shard's log: what happens to its rooms, to the bound sessions of its accounts, and to the shard itself.
 
-use conclave_muc::{Attachment, Change, Origin};
+use conclave_muc::{Attachment, Change, Origin, Session};
 use conclave_xmpp::{BareJid, Timestamp};
 
 use crate::bound_sessions::SessionChange;
@@ -48,6 +48,15 @@ pub enum ShardChange {
         from: Attachment,
         /// The one that it is now.
         to: Attachment,
+    },
+    /// A stanza from user to user. It changes nothing; the log sees to it that it arrives, and once.
+    User {
+        /// The request behind it.
+        origin: Origin,
+        /// Who receives it.
+        to: Vec<Session>,
+        /// The finished stanza.
+        stanza: Vec<u8>,
     },
     /// A change of the bound sessions of an account.
     Session {

@@ -138,7 +138,7 @@ impl Home {
         match &request.ask {
             Ask::Room(room, stanza) => self.ask_room(shard, room, stanza, request, at, context, out),
             Ask::Gone(presence) => self.leave_all(shard, presence, request, at, context, out),
-            Ask::User(to, stanza) => self.ask_user(shard, to, stanza, request, at, out),
+            Ask::User(to, stanza) => self.ask_user(shard, to, stanza, request, at, context.now, out),
             Ask::Session(asked) => self.ask_session(shard, asked, request, at, context.now, out),
             Ask::Listings => self.tell(request, at, Verdict::Listings(shard.listings()), out),
             Ask::Rooms(one) => self.tell(request, at, Verdict::Rooms(shard.room_lines(one.as_ref())), out),
@@ -176,7 +176,7 @@ impl Home {
         }
         for (room, session) in &folded.left {
             let settled = self.questions.left(room, session);
-            self.settle(shard, room, settled, out);
+            self.settle(settled, out);
         }
         self.release(shard, out);
         true
@@ -218,6 +218,16 @@ impl Home {
         if self.epoch.is_some() {
             self.change_all(shard, ShardChange::Lost(edge.attachment()), edge.attachment(), out);
         }
+    }
+
+    /// An edge attends, by a new connection: what was passed on to its sessions by the old one may be lost.
+    pub fn attends(&mut self, shard: &Shard, node: u32, out: &mut Vec<Output>) {
+        let node_of = |room: &BareJid, session: &Session| {
+            let seat = shard.seating.get(room).and_then(|seats| seats.get(session));
+            seat.map(|at| Incarnation::of(*at).node)
+        };
+        let settled = self.questions.reconnected(|room, session| node_of(room, session) == Some(node));
+        self.settle(settled, out);
     }
 
     /// A node has everything up to an index.
@@ -322,14 +332,12 @@ impl Home {
         self.barrier.push(soft, self.ahead.proposed());
     }
 
-    /// Questions that have found their end: the askers' requests are answered.
-    fn settle(&mut self, shard: &Shard, room: &BareJid, settled: Vec<Settled>, out: &mut Vec<Output>) {
-        for Settled { asker, number, error } in settled {
-            let seat = shard.seating.get(room).and_then(|seats| seats.get(&asker).copied());
-            // An asker that has left waits for nothing.
-            let Some(at) = seat else { continue };
-            let answer = Answer { session: asker.id, number, verdict: Verdict::Done };
-            self.push_soft(room.clone(), error.into_iter().collect(), vec![(answer, at)], Some((asker, at)));
+    /// Questions that have found their end: the askers' requests are answered. An edge passes on one answer to each.
+    fn settle(&mut self, settled: impl IntoIterator<Item = Settled>, out: &mut Vec<Output>) {
+        for Settled { asker, at, number, reply } in settled {
+            let answer = Answer { session: asker.id, number, verdict: reply.map_or(Verdict::Done, Verdict::Reply) };
+            let soft = Soft { room: None, direct: Vec::new(), answers: vec![(answer, at)], asker: None };
+            self.barrier.push(soft, self.ahead.proposed());
         }
         self.begin_barrier(out);
     }
@@ -371,7 +379,9 @@ fn changes_of(change: &ShardChange, room: &Room) -> Vec<Change> {
             let seats = room.seats().filter(|(_, seat)| seat.attachment == *from);
             seats.map(|(_, seat)| Change::Reattach { session: seat.session.clone(), attachment: *to }).collect()
         }
-        ShardChange::Activate { .. } | ShardChange::Room { .. } | ShardChange::Session { .. } => Vec::new(),
+        ShardChange::Activate { .. } | ShardChange::Room { .. } | ShardChange::Session { .. } | ShardChange::User { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use conclave_muc::{Effect, RelayedIq, Session};
-use conclave_xmpp::{BareJid, FullJid};
+use conclave_muc::{Attachment, RelayedIq, Session};
+use conclave_xmpp::{BareJid, Encoded, FullJid};
 
 /// Questions that one session may leave open; the oldest is given up for the next.
 const OPEN_MAX: usize = 64;
@@ -20,6 +20,8 @@ pub struct Questions {
 struct Question {
     iq: RelayedIq,
     number: u64,
+    /// Where the asker is.
+    at: Attachment,
 }
 
 /// A question that is settled.
@@ -27,31 +29,49 @@ struct Question {
 pub struct Settled {
     /// Who asked.
     pub asker: Session,
+    /// Where it was when it asked; its node does not change.
+    pub at: Attachment,
     /// The number of its request.
     pub number: u64,
-    /// What it is told, if not the answer itself.
-    pub error: Option<Effect>,
+    /// What it is told, if anything.
+    pub reply: Option<Encoded>,
 }
 
 impl Questions {
-    /// Notes a question. One that is given up for it is settled.
-    pub fn ask(&mut self, room: &BareJid, iq: RelayedIq, number: u64) -> Option<Settled> {
+    /// Notes a question, and says whether it is new: one that is repeated while it is open was asked already. One that is given up for it is settled.
+    pub fn ask(&mut self, room: &BareJid, iq: RelayedIq, number: u64, at: Attachment) -> (bool, Option<Settled>) {
         let open = self.open.entry((room.clone(), iq.asked.jid.clone())).or_default();
-        let given_up = if open.len() >= OPEN_MAX { open.pop_front() } else { None };
-        open.push_back(Question { iq, number });
-        given_up.map(unanswered)
+        if open.iter().any(|question| question.number == number && question.iq.asker.id == iq.asker.id) {
+            return (false, None);
+        }
+        let oldest = if open.len() >= OPEN_MAX { open.pop_front() } else { None };
+        open.push_back(Question { iq, number, at });
+        (true, oldest.map(unanswered))
     }
 
-    /// The session that was asked has answered.
+    /// The session that was asked has answered. Nothing if nobody waits for that.
     pub fn answered(&mut self, room: &BareJid, asked: &Session, id: &str) -> Option<Settled> {
         let key = (room.clone(), asked.jid.clone());
         let open = self.open.get_mut(&key)?;
-        let at = open.iter().position(|question| question.iq.id == id);
-        let question = at.and_then(|at| open.remove(at));
+        let place = open.iter().position(|question| question.iq.id == id);
+        let question = place.and_then(|place| open.remove(place));
         if open.is_empty() {
             self.open.remove(&key);
         }
-        question.map(|question| Settled { asker: question.iq.asker, number: question.number, error: None })
+        question.map(|Question { iq, number, at }| Settled { asker: iq.asker, at, number, reply: None })
+    }
+
+    /// The edges of some sessions have new connections. What these were asked by the old ones may never have come, and is answered by an error.
+    pub fn reconnected(&mut self, is_there: impl Fn(&BareJid, &Session) -> bool) -> Vec<Settled> {
+        let mut settled = Vec::new();
+        self.open.retain(|(room, _), open| {
+            let lost = open.front().is_some_and(|first| is_there(room, &first.iq.asked));
+            if lost {
+                settled.extend(open.drain(..).map(unanswered));
+            }
+            !lost
+        });
+        settled
     }
 
     /// A session left: all that it was asked is answered by an error.
@@ -61,9 +81,8 @@ impl Questions {
 }
 
 fn unanswered(question: Question) -> Settled {
-    let Question { iq, number } = question;
-    let error = iq.unanswered.map(|error| Effect::answer(&iq.asker, error));
-    Settled { asker: iq.asker, number, error }
+    let Question { iq, number, at } = question;
+    Settled { asker: iq.asker, at, number, reply: iq.unanswered }
 }
 
 #[cfg(test)]
@@ -80,20 +99,34 @@ mod tests {
         RelayedIq { asker: session("a@h/1"), asked: session("b@h/1"), stanza: stanza(&id), id, unanswered }
     }
 
+    const AT: Attachment = Attachment(1 << 32 | 1);
+
     #[test]
     fn every_question_is_answered_once() {
         let mut questions = Questions::default();
         let (room, asked) = (BareJid::parse("r@c").unwrap(), question(0).asked);
-        let given_up = |number: usize| unanswered(Question { iq: question(number), number: number as u64 });
-        assert!((0..OPEN_MAX).all(|number| questions.ask(&room, question(number), number as u64).is_none()));
+        let given_up = |number: usize| unanswered(Question { iq: question(number), number: number as u64, at: AT });
+        assert!((0..OPEN_MAX).all(|number| questions.ask(&room, question(number), number as u64, AT) == (true, None)));
         assert_eq!(questions.answered(&room, &asked, "1").unwrap().number, 1);
         assert_eq!(questions.answered(&room, &asked, "1"), None);
-        assert_eq!(questions.ask(&room, question(100), 100), None);
-        assert_eq!(questions.ask(&room, question(101), 101), Some(given_up(0)), "the oldest is given up");
+        assert_eq!(questions.ask(&room, question(100), 100, AT), (true, None));
+        assert_eq!(questions.ask(&room, question(100), 100, AT), (false, None), "repeated");
+        assert_eq!(questions.ask(&room, question(101), 101, AT), (true, Some(given_up(0))), "the oldest is given up");
         assert_eq!(questions.left(&BareJid::parse("s@c").unwrap(), &asked.jid), [], "of another room");
         let left = questions.left(&room, &asked.jid);
         assert_eq!(left.len(), OPEN_MAX);
         assert!(!left.contains(&given_up(1)), "what was answered is not answered again");
         assert_eq!(questions.left(&room, &asked.jid), []);
+    }
+
+    #[test]
+    fn a_new_connection_settles_what_the_old_one_may_have_lost() {
+        let mut questions = Questions::default();
+        let (room, asked) = (BareJid::parse("r@c").unwrap(), question(0).asked);
+        questions.ask(&room, question(3), 3, AT);
+        assert_eq!(questions.reconnected(|_, _| false), []);
+        let settled = questions.reconnected(|_, session| *session == asked);
+        assert!(matches!(&settled[..], [Settled { number: 3, reply: Some(_), .. }]), "{settled:?}");
+        assert_eq!(questions.answered(&room, &asked, "3"), None);
     }
 }

@@ -53,6 +53,11 @@ impl Repeats {
         logged.numbers.iter().find(|(logged, _)| *logged == number).map(|(_, index)| *index)
     }
 
+    /// Whether a later request of the session was logged: then everything that it asked here before was decided before.
+    pub fn has_later(&self, session: u64, number: u64) -> bool {
+        self.sessions.get(&session).is_some_and(|logged| logged.numbers.last().is_some_and(|(last, _)| *last > number))
+    }
+
     /// All that is remembered, as it is now.
     pub fn frozen(&self) -> Vec<(u64, Logged)> {
         self.sessions.iter().map(|(session, logged)| (*session, logged.clone())).collect()
@@ -108,6 +113,7 @@ mod tests {
         assert_eq!(repeats.find(1, 5), Some(100));
         assert_eq!(repeats.find(1, 6), Some(101));
         assert_eq!(repeats.find(2, 5), None);
+        assert!(repeats.has_later(1, 5) && !repeats.has_later(1, 6) && !repeats.has_later(3, 0));
         repeats.note(&origin(1, 7, 6), 103);
         assert_eq!(repeats.find(1, 5), None);
         for number in 8..200 {

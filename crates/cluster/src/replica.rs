@@ -153,6 +153,9 @@ impl Replica {
         };
         if let (Some(home), Attendance::Joined { from, .. }) = (home, &attendance) {
             home.acknowledged(edge.node, *from);
+            if at_home {
+                home.attends(shard, edge.node, out);
+            }
         }
         attendance
     }

@@ -44,9 +44,9 @@ impl Ask {
         }
     }
 
-    /// Whether it has to be carried out however long that takes: what ends must end.
+    /// Whether it has to be carried out however long that takes: what ends must end, and who lives on must be reached.
     pub fn is_final(&self) -> bool {
-        matches!(self, Ask::Gone(_) | Ask::Session(SessionRequest::Unbind { .. }))
+        matches!(self, Ask::Gone(_) | Ask::Session(SessionRequest::Unbind { .. } | SessionRequest::Rebind { .. }))
     }
 }
 

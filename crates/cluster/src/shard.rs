@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use conclave_muc::{Attachment, Change, Effect, Entry, Listing, Room, SeatChange, Seats, Session};
+use conclave_muc::{Attachment, Change, Effect, Entry, Listing, Origin, Room, SeatChange, Seats, Session};
 use conclave_xmpp::{BareJid, FullJid, Timestamp};
 
 use crate::answer::RoomLine;
@@ -100,11 +100,7 @@ impl Shard {
             ShardChange::Room { room, origin, change } => {
                 let entry = Entry { index, time: self.time, origin: origin.clone(), change: change.clone() };
                 self.fold_room(room, &entry, &mut frame, &mut folded);
-                if let Some(origin) = origin {
-                    self.repeats.note(origin, index);
-                    self.dirty.repeats.insert(origin.session.id);
-                    frame.answer_origin(origin);
-                }
+                self.answer(origin.as_ref(), index, &mut frame);
             }
             ShardChange::Ended(attachment) => {
                 let change = Change::Detach { attachment: *attachment };
@@ -124,11 +120,14 @@ impl Shard {
             }
             ShardChange::Session { origin, change } => {
                 self.fold_session(change, &mut frame);
-                if let Some(origin) = origin {
-                    self.repeats.note(origin, index);
-                    self.dirty.repeats.insert(origin.session.id);
-                    frame.answer_origin(origin);
+                self.answer(origin.as_ref(), index, &mut frame);
+            }
+            ShardChange::User { origin, to, stanza } => {
+                for bound in to.iter().filter_map(|session| self.sessions.get(session)) {
+                    frame.concern(bound.attachment);
+                    frame.direct.push(Direct::Stanza { session: bound.session.clone(), bytes: stanza.clone() });
                 }
+                self.answer(Some(origin), index, &mut frame);
             }
         }
         self.ring.trim(entry.acknowledged);
@@ -193,6 +192,15 @@ impl Shard {
     pub(crate) fn rooms_of(&self, attachment: Attachment) -> Vec<BareJid> {
         let sits = |room: &&Room| room.seats().any(|(_, seat)| seat.attachment == attachment);
         self.rooms.values().filter(sits).map(|room| room.jid().clone()).collect()
+    }
+
+    /// The request behind an entry has its answer, and is known should it be repeated.
+    fn answer(&mut self, origin: Option<&Origin>, index: u64, frame: &mut Frame) {
+        if let Some(origin) = origin {
+            self.repeats.note(origin, index);
+            self.dirty.repeats.insert(origin.session.id);
+            frame.answer_origin(origin);
+        }
     }
 
     fn fold_session(&mut self, change: &SessionChange, frame: &mut Frame) {

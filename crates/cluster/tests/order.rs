@@ -5,12 +5,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use conclave_cluster::answer::{Answer, Verdict};
+use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::codec::decode;
+use conclave_cluster::frame::Direct;
 use conclave_cluster::home::{HomeSettings, Output};
 use conclave_cluster::request::{Ask, Request};
-use conclave_cluster::{Frame, Incarnation, Replica};
+use conclave_cluster::{Frame, Incarnation, Lives, Replica};
 use conclave_muc::{Context, Effect, Service, Session, View};
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza, Timestamp, ns};
+use conclave_xmpp::{BareJid, Element, FullJid, Jid, Stanza, Timestamp, ns};
 
 const HERE: Incarnation = Incarnation { node: 1, number: 1 };
 
@@ -41,7 +44,7 @@ impl Bench {
         let room = BareJid::parse("r@c").unwrap();
         let mut bench = Bench { replica, room, context, log: VecDeque::new(), index: 0, number: 0 };
         let mut out = Vec::new();
-        bench.replica.living([(HERE, true)].into_iter().collect(), &mut out);
+        bench.replica.living(Lives::new([(HERE, true)], 1), &mut out);
         bench.replica.begin(HERE, Timestamp(1_000_000), &mut out);
         bench.sort(out);
         bench.commit();
@@ -180,7 +183,12 @@ fn sent(frame: &Frame) -> Vec<String> {
         Effect::Send { what, .. } => Some(format!("{:?}", what.encode(View::Plain))),
         Effect::Seat(_) => None,
     };
-    frame.sections.iter().flat_map(|section| &section.effects).filter_map(|routed| stanza(&routed.effect)).collect()
+    let reply = |answer: &Answer| match &answer.verdict {
+        Verdict::Reply(reply) => Some(format!("{reply:?}")),
+        _ => None,
+    };
+    let effects = frame.sections.iter().flat_map(|section| &section.effects).filter_map(|routed| stanza(&routed.effect));
+    effects.chain(frame.answers.iter().filter_map(reply)).collect()
 }
 
 fn join(nick: &str) -> Element {
@@ -240,6 +248,53 @@ fn a_session_leaves_every_room_in_which_it_sits_or_will() {
     assert!(bench.commit()[0].contains("type='unavailable'"));
     assert_eq!(bench.replica.shard().room_count(), 0);
     bench.leave("ann");
+    assert!(bench.log.is_empty());
+}
+
+#[test]
+fn a_leave_that_is_repeated_does_not_undo_what_came_after_it() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.commit();
+    let gone = Request { session: session("ann"), number: 20, floor: 20, ask: Ask::Gone(Vec::new()) };
+    bench.repeat(&gone);
+    bench.commit();
+    bench.number = 20;
+    bench.ask("ann", join("Ann"));
+    bench.repeat(&gone);
+    assert_eq!(bench.log.len(), 1, "the second join is in flight");
+    bench.commit();
+    bench.repeat(&gone);
+    assert!(bench.log.is_empty());
+    assert_eq!(bench.replica.shard().occupant_count(), 1);
+}
+
+#[test]
+fn a_stanza_from_user_to_user_is_logged_once_and_who_is_typing_is_not() {
+    let mut bench = Bench::new();
+    let bind = |who: &str| Ask::Session(SessionRequest::Bind { session: session(who), attachment: Default::default() });
+    bench.put("bob", bind("bob"));
+    bench.commit();
+    let to = Jid::from(session("bob").jid);
+    let body = Element::new("body", ns::CLIENT).with_text("psst");
+    let message =
+        |payload: Element| Element::new("message", ns::CLIENT).with("to", "bob@h/1").with("type", "chat").with_child(payload);
+    let ask = |payload: Element| Ask::User(to.clone(), Stanza::from_element(message(payload)).unwrap());
+    let request = Request { session: session("ann"), number: 9, floor: 9, ask: ask(body) };
+    assert!(bench.repeat(&request).is_empty(), "not before it is committed");
+    bench.repeat(&request);
+    assert_eq!(bench.log.len(), 1);
+    let mut out = Vec::new();
+    bench.replica.committed(bench.index + 1, &bench.log.pop_front().unwrap(), 0, &mut out).unwrap();
+    bench.index += 1;
+    let directs = out.iter().filter_map(|output| match output {
+        Output::Frame(frame) => Some(frame.direct.clone()),
+        Output::Propose(_) | Output::Barrier => None,
+    });
+    let bytes = b"<message to='bob@h/1' from='ann@h/1' type='chat'><body>psst</body></message>".to_vec();
+    assert_eq!(directs.flatten().collect::<Vec<_>>(), [Direct::Stanza { session: session("bob"), bytes }]);
+    bench.repeat(&request);
+    bench.put("ann", ask(Element::new("composing", ns::CHAT_STATES)));
     assert!(bench.log.is_empty());
 }
 

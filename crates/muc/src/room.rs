@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use conclave_xmpp::{
-    BareJid, FullJid, Iq, Jid, Message as MessageStanza, Nick, Presence, PresenceKind, Stanza, Timestamp, keyed_hash, ns,
+    BareJid, Encoded, FullJid, Iq, Jid, Message as MessageStanza, Nick, Presence, PresenceKind, Stanza, Timestamp, keyed_hash, ns,
 };
 use rpds::{QueueSync, RedBlackTreeMapSync};
 
@@ -61,8 +61,10 @@ pub enum Outcome {
         asked: Session,
         /// The id of the question, as it was asked.
         id: String,
-        /// The answer on its way.
-        effects: Vec<Effect>,
+        /// Who asked.
+        asker: Session,
+        /// What it gets.
+        answer: Encoded,
     },
     /// Nothing at all.
     Nothing,

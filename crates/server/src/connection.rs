@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use conclave_xmpp::sasl::{ChannelBinding, Credentials};
 use conclave_xmpp::stream::{Action, Stream, StreamSettings};
 use conclave_xmpp::stream_error::{StreamCondition, StreamError};
-use conclave_xmpp::{BareJid, Condition, FullJid, StanzaError};
+use conclave_xmpp::{BareJid, Condition, FullJid, Stanza, StanzaError};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -169,6 +169,13 @@ enum Done {
     StartTls,
 }
 
+/// Why no more of what the stream machine wants is carried out.
+enum Stop {
+    Done(Done),
+    /// The session is to be ended from our side.
+    End(StreamError),
+}
+
 /// What a connection was woken by.
 enum Woken {
     Read(usize),
@@ -198,8 +205,10 @@ impl Connection {
                 },
                 Woken::End(error) => return self.end(error).await,
             }
-            if let ControlFlow::Break(done) = self.carry_out().await? {
-                return Ok(done);
+            match self.carry_out().await? {
+                ControlFlow::Break(Stop::Done(done)) => return Ok(done),
+                ControlFlow::Break(Stop::End(error)) => return self.end(error).await,
+                ControlFlow::Continue(()) => {}
             }
         }
     }
@@ -236,11 +245,11 @@ impl Connection {
     }
 
     /// Carries out what the stream machine wants, in its order, until it wants no more or the connection ends.
-    async fn carry_out(&mut self) -> io::Result<ControlFlow<Done>> {
+    async fn carry_out(&mut self) -> io::Result<ControlFlow<Stop>> {
         while let Some(action) = self.actions.pop_front() {
             match action {
                 Action::Send(bytes) => self.write(&bytes).await?,
-                Action::StartTls => return Ok(ControlFlow::Break(Done::StartTls)),
+                Action::StartTls => return Ok(ControlFlow::Break(Stop::Done(Done::StartTls))),
                 Action::LookUp { account } => {
                     let found = (self.terms.look_up)(&account);
                     // Checking a PLAIN password derives keys, which takes milliseconds.
@@ -249,21 +258,40 @@ impl Connection {
                 Action::Authenticated { account } => self.account = Some(account),
                 Action::Bind { resource } => self.bind(&resource).await,
                 Action::Stanza(stanza) => {
-                    // Who is ended has no say any more: another may have its JID already.
-                    if let Some(session) = self.session.as_mut().filter(|session| !session.bound.is_ended()) {
-                        session.meter.count();
-                        session.router.route(stanza).await;
+                    if let Some(error) = self.route(stanza).await? {
+                        return Ok(ControlFlow::Break(Stop::End(error)));
                     }
                 }
                 Action::Closing => {
                     self.leave().await?;
                     self.answer(Stream::close);
                 }
-                Action::Close => return Ok(ControlFlow::Break(Done::Closed)),
+                Action::Close => return Ok(ControlFlow::Break(Stop::Done(Done::Closed))),
             }
         }
         self.actions = VecDeque::new();
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Routes a stanza, which may have to wait for answers to earlier ones. What others say is written meanwhile, and the session may be ended.
+    async fn route(&mut self, stanza: Stanza) -> io::Result<Option<StreamError>> {
+        // Who is ended has no say any more: another may have its JID already.
+        let Some(session) = self.session.as_mut().filter(|session| !session.bound.is_ended()) else { return Ok(None) };
+        session.meter.count();
+        let Session { router, inflow, bound, .. } = session;
+        let mut routed = pin!(router.route(stanza));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut routed => return Ok(None),
+                error = session_ended(bound.clone()) => return Ok(Some(error)),
+                () = inflow.ready() => {
+                    if let Some(error) = write_outgoing(&mut self.io, bound, inflow, &self.terms.shutdown).await? {
+                        return Ok(Some(error));
+                    }
+                }
+            }
+        }
     }
 
     /// Answers a question of the stream machine; what follows from it comes before what was behind the question.
@@ -340,25 +368,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what waits for the session. If the session is ended meanwhile, gives what is half written a moment, and says why.
     async fn write_outgoing(&mut self) -> io::Result<Option<StreamError>> {
-        let Some(session) = &mut self.session else { return Ok(None) };
-        let bound = session.bound.clone();
-        let mut batch = bound.outbound().batch(&mut session.inflow, &bound.to);
-        session.inflow.shrink();
-        let error = tokio::select! {
-            biased;
-            written = timeout(WRITE_STALL_MAX, batch.write(&mut self.io)) => {
-                written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-                bound.outbound().written(&batch);
-                return Ok(None);
-            }
-            error = session_ended(bound.clone()) => error,
-        };
-        // A stream error can only follow a whole stanza.
-        let patience = if self.terms.shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };
-        timeout(patience, batch.write(&mut self.io)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        Ok(Some(error))
+        let Some(Session { bound, inflow, .. }) = &mut self.session else { return Ok(None) };
+        write_outgoing(&mut self.io, bound, inflow, &self.terms.shutdown).await
     }
 
     /// We end the stream. Its leaves are committed first, but when the node stops: then nobody is left to be told.
@@ -372,6 +384,30 @@ impl Connection {
         let said = timeout(patience, self.carry_out()).await;
         said.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map(|_| Done::Closed)
     }
+}
+
+/// Writes what waits for a session. If the session is ended meanwhile, gives what is half written a moment, and says why.
+async fn write_outgoing(
+    io: &mut Io,
+    bound: &Arc<Bound>,
+    inflow: &mut Inflow,
+    shutdown: &CancellationToken,
+) -> io::Result<Option<StreamError>> {
+    let mut batch = bound.outbound().batch(inflow, &bound.to);
+    inflow.shrink();
+    let error = tokio::select! {
+        biased;
+        written = timeout(WRITE_STALL_MAX, batch.write(io)) => {
+            written.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            bound.outbound().written(&batch);
+            return Ok(None);
+        }
+        error = session_ended(bound.clone()) => error,
+    };
+    // A stream error can only follow a whole stanza.
+    let patience = if shutdown.is_cancelled() { FAREWELL_MAX } else { SLOW_FAREWELL_MAX };
+    timeout(patience, batch.write(io)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    Ok(Some(error))
 }
 
 /// Reads what is there into the stream machine. Cancel-safe: nothing is taken from the connection unless it returns.

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_cluster::meta::{EndReason, MetaRequest};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::run::Node;
 
 /// How long leadership may take to be handed over before the streams end.
 const HAND_OVER_MAX: Duration = Duration::from_secs(2);
+
+/// Between two tries to tell the cluster that this node has no clients any more.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Waits until this node is to be drained, and does it.
 pub async fn follow(node: Arc<Node>) {
@@ -30,7 +34,11 @@ pub async fn follow(node: Arc<Node>) {
     node.end_streams().await;
     // Those who sat in rooms by way of it have the grace to come back through another node.
     let incarnation = *me.borrow();
-    if let Err(error) = node.cluster.ask(MetaRequest::End { incarnation, why: EndReason::Stopped }).await {
-        warn!(%error, "the cluster could not be told that this node has no clients any more");
+    while let Err(error) = node.cluster.ask(MetaRequest::End { incarnation, why: EndReason::Stopped }).await {
+        warn!(%error, "the cluster could not be told that this node has no clients any more; trying again");
+        tokio::select! {
+            () = sleep(AGAIN_AFTER) => {}
+            () = node.shutdown.cancelled() => return,
+        }
     }
 }

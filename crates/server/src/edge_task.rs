@@ -23,6 +23,7 @@ use crate::homes::Homes;
 use crate::metrics::Metrics;
 use crate::sessions::{Bound, SessionTable};
 use crate::shard_task::{Replicas, wall_clock};
+use crate::vital;
 
 /// How often the edge looks for requests that have waited too long.
 const TICK: Duration = Duration::from_millis(250);
@@ -100,7 +101,7 @@ pub fn start(shared: Shared, shard: u16) -> mpsc::UnboundedSender<Asked> {
         began: Instant::now(),
         out: Vec::new(),
     };
-    tokio::spawn(task.run(receiver));
+    vital::spawn("a shard's edge", task.run(receiver));
     inbox
 }
 
@@ -180,7 +181,7 @@ impl EdgeTask {
             }
             Some(Said::Joined { epoch, from, reset }) => {
                 debug!(shard = self.shard, epoch, from, reset, "the home is found");
-                self.edge.joined(epoch, from, reset, sessions, &mut self.out);
+                self.edge.joined(epoch, from, reset, &mut self.out);
                 self.failed = 0;
                 (self.away, self.seeking_away) = (None, None);
                 self.note_home(self.home.as_ref().map(Attending::node));
@@ -235,7 +236,7 @@ impl EdgeTask {
     /// The home is not there, or not the home; `hint` may know who is.
     fn lose_home(&mut self, hint: Option<u32>) {
         if self.edge.attends() {
-            self.edge.left();
+            self.edge.left(self.shared.sessions.as_ref(), &mut self.out);
             self.without_home_since = Instant::now();
             self.failed = 0;
         }

@@ -1,23 +1,24 @@
 //! What every connection of this node needs: whom we are, who is here, and the way to the homes.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use conclave_cluster::ShardMap;
 use conclave_cluster::answer::{RoomLine, Verdict};
 use conclave_cluster::bound_sessions::SessionRequest;
+use conclave_cluster::edge::PATIENCE_MS;
 use conclave_cluster::request::{Ask, Request};
 use conclave_muc::{Listing, Session};
 use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
-use tracing::warn;
 
 use crate::edge_task::{self, Asked};
 use crate::homes::Homes;
 use crate::metrics::Metrics;
-use crate::sessions::{Bound, SessionTable};
+use crate::sessions::{Bound, End, SessionTable};
+use crate::vital;
 
 /// How long a stream that ends waits until its leaves are committed. They are carried out in any case.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
@@ -40,6 +41,9 @@ pub struct Hub {
     homes: Arc<Homes>,
     /// The node itself, where it asks on nobody's behalf.
     own: Session,
+    /// How often this node became another incarnation.
+    lives: AtomicU64,
+    began: Instant,
 }
 
 /// Why a session is not bound.
@@ -63,8 +67,9 @@ impl Hub {
         let (sessions, homes, metrics) = (shared.sessions.clone(), shared.homes.clone(), shared.metrics.clone());
         let own = Session { jid: own_jid(&domain), id: sessions.next_id() };
         let edges = (0..shards).map(|shard| edge_task::start(shared.clone(), shard)).collect();
-        let hub = Arc::new(Hub { domain, service_domain, sessions, metrics, map: ShardMap::new(shards), edges, homes, own });
-        tokio::spawn(bounce(Arc::downgrade(&hub), bounces));
+        let (lives, began, map) = (AtomicU64::new(0), Instant::now(), ShardMap::new(shards));
+        let hub = Arc::new(Hub { domain, service_domain, sessions, metrics, map, edges, homes, own, lives, began });
+        vital::spawn("the way back of stanzas", bounce(Arc::downgrade(&hub), bounces));
         hub
     }
 
@@ -91,6 +96,16 @@ impl Hub {
             // The semaphore is never closed.
             false => bound.unanswered.clone().acquire_owned().await.ok(),
         };
+        self.ask_now(bound, shard, ask, permit)
+    }
+
+    fn ask_now(
+        &self,
+        bound: &Bound,
+        shard: u16,
+        ask: Ask,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> oneshot::Receiver<Option<Verdict>> {
         let number = bound.next_number.fetch_add(1, Ordering::Relaxed);
         let request = Request { session: bound.session.clone(), number, floor: number, ask };
         let (done, answer) = oneshot::channel();
@@ -106,33 +121,70 @@ impl Hub {
     }
 
     /// Has a session bound where its account is at home.
-    pub async fn bind(&self, bound: &Bound) -> Result<(), NotBound> {
+    pub async fn bind(&self, bound: &Arc<Bound>) -> Result<(), NotBound> {
         let session = bound.session.clone();
         let shard = self.shard_of(&session.jid.to_bare());
+        let patience = Duration::from_millis(PATIENCE_MS);
+        if self.began.elapsed() > patience && self.homes.missing_for(patience).contains(&shard) {
+            // Each try would leave an unbinding behind that waits for a home; so while there is none, nobody tries.
+            return Err(NotBound::Unreachable);
+        }
+        let life = self.lives.load(Ordering::SeqCst);
+        bound.standing().asked = true;
         let ask = Ask::Session(SessionRequest::Bind { session, attachment: Default::default() });
         match self.ask(bound, shard, ask).await.await {
-            Ok(Some(Verdict::Done)) => Ok(()),
-            Ok(Some(Verdict::TooManySessions)) => Err(NotBound::TooMany),
-            _ => Err(NotBound::Unreachable),
+            Ok(Some(Verdict::Done)) => {}
+            Ok(Some(Verdict::TooManySessions)) => return Err(NotBound::TooMany),
+            _ => return Err(NotBound::Unreachable),
+        }
+        bound.standing().bound = true;
+        if life != self.lives.load(Ordering::SeqCst) {
+            // The life that it was bound by may be over, and whoever bound all anew did not know of it yet.
+            self.rebind(bound);
+        }
+        Ok(())
+    }
+
+    /// All sessions of this node are bound anew: it has become another incarnation. One whose full JID has a newer holder ends.
+    pub fn rebind_all(&self) {
+        self.lives.fetch_add(1, Ordering::SeqCst);
+        for bound in self.sessions.all() {
+            self.rebind(&bound);
         }
     }
 
-    /// All sessions of this node are bound anew: it has become another incarnation.
-    pub async fn bind_all(&self) {
-        for bound in self.sessions.all() {
-            if self.bind(&bound).await.is_err() {
-                warn!(session = %bound.session.jid, "a session could not be bound anew; it is reached by rooms only");
-            }
+    /// Repeated until it is answered, but never behind the session's own end, which would make a ghost of it.
+    fn rebind(&self, bound: &Arc<Bound>) {
+        let standing = bound.standing();
+        let (session, priority) = (bound.session.clone(), standing.priority);
+        let shard = self.shard_of(&session.jid.to_bare());
+        let ask = Ask::Session(SessionRequest::Rebind { session, attachment: Default::default(), priority });
+        if !standing.bound {
+            return;
         }
+        let answer = self.ask_now(bound, shard, ask, None);
+        let bound = bound.clone();
+        tokio::spawn(async move {
+            if answer.await == Ok(Some(Verdict::Replaced)) {
+                bound.end(End::Replaced);
+            }
+        });
     }
 
     /// A session is bound no more.
     pub async fn unbind(&self, bound: &Bound) {
         let session = bound.session.clone();
         let shard = self.shard_of(&session.jid.to_bare());
-        let answer = self.ask(bound, shard, Ask::Session(SessionRequest::Unbind { session })).await;
-        // It is carried out in any case.
-        let _ = timeout(LEAVE_MAX, answer).await;
+        let answer = {
+            let mut standing = bound.standing();
+            standing.bound = false;
+            let ask = Ask::Session(SessionRequest::Unbind { session });
+            standing.asked.then(|| self.ask_now(bound, shard, ask, None))
+        };
+        if let Some(answer) = answer {
+            // It is carried out in any case.
+            let _ = timeout(LEAVE_MAX, answer).await;
+        }
     }
 
     /// A session leaves all rooms of some shards. Returns when that is committed, or after a while.

@@ -39,4 +39,5 @@ pub mod shard_task;
 pub mod tls;
 pub mod trace;
 pub mod user;
+pub mod vital;
 pub mod which_node;

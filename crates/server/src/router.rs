@@ -89,6 +89,7 @@ impl Router {
         if let Some(priority) = account::priority(presence) {
             let session = self.bound.session.clone();
             let shard = self.hub.shard_of(&session.jid.to_bare());
+            self.bound.standing().priority = priority;
             let said = self.hub.ask(&self.bound, shard, Ask::Session(SessionRequest::Presence { session, priority })).await;
             // It is in force before anything that the session says next; should it fail, the session is reached as before.
             let _ = said.await;

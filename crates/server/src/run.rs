@@ -31,6 +31,7 @@ use crate::sessions::{End, SessionTable};
 use crate::settings::Settings;
 use crate::shard_task::Replicas;
 use crate::tls::{Tls, TlsError};
+use crate::vital;
 use crate::{clients, drain, health, http, notify, open_files};
 use parts::Parts;
 
@@ -188,8 +189,8 @@ impl Running {
         let node = Node { settings, cluster, accounts, sessions, hub, replicas, metrics, tls, addresses, shutdown, connections };
         let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
         tokio::spawn(admin::listener::serve(admin, running.node.clone()));
-        tokio::spawn(clients::end_deleted(running.node.clone()));
-        tokio::spawn(drain::follow(running.node.clone()));
+        vital::spawn("the watch over accounts", clients::end_deleted(running.node.clone()));
+        vital::spawn("the watch over draining", drain::follow(running.node.clone()));
         let (watchers, answers) = (listeners.http, Arc::new(health::answers(&running.node)));
         for listener in watchers {
             tokio::spawn(http::serve(listener, answers.clone(), running.node.shutdown.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -29,9 +29,21 @@ pub struct Bound {
     pub next_number: AtomicU64,
     /// Requests that it may still leave unanswered.
     pub unanswered: Arc<Semaphore>,
+    standing: Mutex<Standing>,
     outbound: Outbound,
     end: OnceLock<End>,
     ended: Notify,
+}
+
+/// What the session is to its account's home, by what was asked there last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Whether it was ever asked that it be bound.
+    pub asked: bool,
+    /// Whether it is bound: not before that is granted, and not once it departs.
+    pub bound: bool,
+    /// The priority of its presence; nothing if it is unavailable.
+    pub priority: Option<i8>,
 }
 
 /// Why the server ends a session.
@@ -53,6 +65,11 @@ impl Bound {
         if self.outbound.push(outgoing).is_err() {
             self.end(End::SlowReader);
         }
+    }
+
+    /// Its standing. What is asked while this is held comes in that order.
+    pub fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The queue's own end.
@@ -118,6 +135,7 @@ impl SessionTable {
             to: Bytes::from(escaped),
             next_number: AtomicU64::new(1),
             unanswered: Arc::new(Semaphore::new(UNANSWERED_MAX)),
+            standing: Mutex::default(),
             outbound,
             end: OnceLock::new(),
             ended: Notify::new(),

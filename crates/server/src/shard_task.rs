@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use conclave_cluster::Incarnation;
 use conclave_cluster::delivery::Delivery;
 use conclave_cluster::delivery_codec::Attend;
 use conclave_cluster::frame::Frame;
@@ -20,7 +21,6 @@ use conclave_cluster::home::{HomeSettings, Output};
 use conclave_cluster::meta::Meta;
 use conclave_cluster::replica::{Attendance, Replica};
 use conclave_cluster::request::Request;
-use conclave_cluster::{Incarnation, Lives};
 use conclave_muc::{Context, Service};
 use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
 use conclave_xmpp::Timestamp;
@@ -30,6 +30,7 @@ use tracing::{error, info, warn};
 
 use crate::delivery::{Prepared, Said};
 use crate::metrics::Metrics;
+use crate::vital;
 
 use group::{barrier, propose};
 pub use replicas::{Figures, Replicas};
@@ -122,7 +123,7 @@ pub fn start(shared: Shared, shard: u16, group: Group, applied: Applied) {
         out: Vec::new(),
         rooms_counted: 0,
     };
-    tokio::spawn(task.run(receiver, applied, refused));
+    vital::spawn("a shard's replica", task.run(receiver, applied, refused));
 }
 
 type BarrierRound = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -310,7 +311,7 @@ impl ShardTask {
     }
 
     fn note_living(&mut self) {
-        let living = living(&self.shared.meta.borrow_and_update());
+        let living = self.shared.meta.borrow_and_update().incarnations();
         self.replica.living(living, &mut self.out);
     }
 
@@ -435,6 +436,10 @@ impl ShardTask {
             self.resign();
             self.note_leader(leader.now());
         }
+        if self.office.is_none() && matches!(leader.now(), Leader::Us(_)) {
+            // Whatever ended the office, nobody else leads.
+            self.note_leader(leader.now());
+        }
         let shard = self.replica.shard();
         let (rooms, occupants) = (shard.room_count(), shard.occupant_count());
         let serves = self.replica.serves().is_some();
@@ -473,12 +478,6 @@ async fn round(barrier: &mut Option<BarrierRound>) -> bool {
         Some(round) => round.await,
         None => pending().await,
     }
-}
-
-/// Which incarnations live.
-fn living(meta: &Meta) -> Lives {
-    let newest = meta.nodes().iter().map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation });
-    newest.map(|incarnation| (incarnation, meta.is_current(incarnation))).collect()
 }
 
 /// The time by this machine, for what is stamped; nothing is decided by it.

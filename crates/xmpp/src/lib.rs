@@ -4,6 +4,7 @@
 //! Everything here is pure. There is no socket, no clock, no random number and no thread: bytes, nonces and channel
 //! bindings come in as arguments, and what must happen next comes out as values.
 
+pub mod chat_states;
 pub mod data_form;
 pub mod delay;
 pub mod element;

@@ -1,8 +1,10 @@
 //! Clients that connect, ask, and read.
 
+use conclave_cluster::answer::Verdict;
+use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::request::{Ask, Request};
-use conclave_muc::Session;
-use conclave_xmpp::{BareJid, Element, FullJid, Stanza};
+use conclave_muc::{Attachment, Session};
+use conclave_xmpp::{BareJid, Element, FullJid, Jid, Stanza};
 
 use super::super::client::Client;
 use super::super::edge_task::Bound;
@@ -34,9 +36,41 @@ impl World {
         self.clients.len() - 1
     }
 
+    /// A client asks to hold its full JID.
+    pub fn bind(&mut self, client: usize) {
+        self.clients[client].bound = true;
+        let session = self.clients[client].session.clone();
+        self.ask(client, Ask::Session(SessionRequest::Bind { session, attachment: Attachment::default() }));
+    }
+
+    /// The node lives on as another incarnation: its clients hold their full JIDs again, or lose them.
+    pub(super) fn rebind_all(&mut self, node: u32) {
+        for at in 0..self.clients.len() {
+            let client = &self.clients[at];
+            if client.node == node && client.connected && client.bound {
+                let session = client.session.clone();
+                let number = client.next_number;
+                let ask = SessionRequest::Rebind { session, attachment: Attachment::default(), priority: None };
+                self.ask(at, Ask::Session(ask));
+                self.clients[at].rebinds.insert(number);
+            }
+        }
+    }
+
+    /// A client sends a stanza to another session.
+    pub fn send_to(&mut self, client: usize, to: usize, stanza: Element) {
+        let to = Jid::from(self.clients[to].session.jid.clone());
+        let stanza = Stanza::from_element(stanza.with("to", to.as_str())).unwrap_or_else(|error| panic!("{error:?}"));
+        self.ask(client, Ask::User(to, stanza));
+    }
+
     /// The connection of a client ends, and its node knows.
     pub fn disconnect(&mut self, client: usize) {
         self.ask(client, Ask::Gone(Vec::new()));
+        if std::mem::take(&mut self.clients[client].bound) {
+            let session = self.clients[client].session.clone();
+            self.ask(client, Ask::Session(SessionRequest::Unbind { session }));
+        }
         let (node, id) = (self.clients[client].node, self.clients[client].session.id);
         if let Some(node) = self.nodes.get_mut(&node) {
             node.edge.sessions.bound.remove(&id);
@@ -97,10 +131,20 @@ impl World {
                     self.record(at, &room, event);
                 }
             }
-            for (session, number, _) in &answered {
+            for (session, number, verdict) in &answered {
                 let client = &mut self.clients[at];
-                if client.session.id == *session && !client.pending.remove(number) {
+                if client.session.id != *session {
+                    continue;
+                }
+                if !client.pending.remove(number) && !client.relayed.remove(number) {
                     client.oddities.push(format!("request {number} is answered again"));
+                }
+                match verdict {
+                    Some(Verdict::Relayed) => {
+                        client.relayed.insert(*number);
+                    }
+                    Some(Verdict::Replaced) if client.rebinds.contains(number) => *client.replaced.borrow_mut() = true,
+                    _ => {}
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! Nodes that come, die and come back, and what the register says of them.
 
-use conclave_cluster::Incarnation;
 use std::collections::BTreeSet;
+
+use conclave_cluster::{Incarnation, Lives};
 
 use super::super::edge_task::EdgeTask;
 use super::super::net::Event;
@@ -91,6 +92,7 @@ impl World {
         let mine = living.get(&id).filter(|(number, _)| node.registered.contains(number)).copied();
         let me = mine.filter(|(_, lives)| *lives).map(|(number, _)| Incarnation { node: id, number });
         let former = node.edge.me;
+        let nodes_ever = living.keys().next_back().copied().unwrap_or(0);
         if former.number != 0 && mine == Some((former.number, false)) {
             let delay = 20 + net.up_to(800);
             net.after(delay, Event::RegisterAnew(id, former));
@@ -102,13 +104,13 @@ impl World {
                 task.note_me(me, net, log);
             }
             let newest = living.into_iter().map(|(node, (number, lives))| (Incarnation { node, number }, lives));
-            task.note_living(newest.collect(), net, log);
+            task.note_living(Lives::new(newest, nodes_ever), net, log);
             if let Some(me) = me {
                 task.note_me(me, net, log);
             }
         }
-        if let Some(me) = me {
-            node.edge.note_me(me, net);
+        if me.is_some_and(|me| node.edge.note_me(me, net)) {
+            self.rebind_all(id);
         }
     }
 }

@@ -19,9 +19,10 @@ type Decoded<T> = Result<T, Undecodable>;
 pub fn encode_change(change: &SessionChange) -> Vec<u8> {
     use wire::change::Change as To;
     let change = match change {
-        SessionChange::Bound { session, attachment, replaces } => To::Bound(wire::Bound {
+        SessionChange::Bound { session, attachment, priority, replaces } => To::Bound(wire::Bound {
             session: Some(from_session(session)),
             attachment: attachment.0,
+            priority: priority.map(i32::from),
             replaces: replaces.as_ref().map(|replaced| wire::Holder {
                 session: Some(from_session(&replaced.session)),
                 attachment: replaced.attachment.0,
@@ -47,6 +48,7 @@ pub fn decode_change(bytes: &[u8]) -> Decoded<SessionChange> {
         From::Bound(bound) => SessionChange::Bound {
             session: to_session(bound.session)?,
             attachment: Attachment(bound.attachment),
+            priority: to_priority(bound.priority)?,
             replaces: bound.replaces.map(to_replaced).transpose()?,
         },
         From::Unbound(session) => SessionChange::Unbound { session: to_session(Some(session))? },
@@ -112,8 +114,9 @@ mod tests {
         let (session, attachment) = (session(), Attachment(1 << 32 | 2));
         let older = Replaced { session: Session { id: 7, ..session.clone() }, attachment: Attachment(0) };
         vec![
-            SessionChange::Bound { session: session.clone(), attachment, replaces: None },
-            SessionChange::Bound { session: session.clone(), attachment, replaces: Some(older) },
+            SessionChange::Bound { session: session.clone(), attachment, priority: None, replaces: None },
+            SessionChange::Bound { session: session.clone(), attachment, priority: Some(5), replaces: None },
+            SessionChange::Bound { session: session.clone(), attachment, priority: None, replaces: Some(older) },
             SessionChange::Unbound { session: session.clone() },
             SessionChange::Priority { session: session.clone(), priority: None },
             SessionChange::Priority { session: session.clone(), priority: Some(0) },
@@ -138,6 +141,7 @@ mod tests {
         lines.push(hex(encode_bound(&BoundSession { session: session(), attachment: Attachment(9), priority: Some(-1) })));
         expect![[r#"
             0a1f0a170a12616461406c6f63616c686f73742f6465736b10ac02108280808010
+            0a210a170a12616461406c6f63616c686f73742f6465736b10ac02108280808010200a
             0a390a170a12616461406c6f63616c686f73742f6465736b10ac021082808080101a180a160a12616461406c6f63616c686f73742f6465736b1007
             12170a12616461406c6f63616c686f73742f6465736b10ac02
             1a190a170a12616461406c6f63616c686f73742f6465736b10ac02

@@ -270,6 +270,33 @@ fn sent(element: Element) -> String {
 }
 
 #[test]
+fn whoever_binds_again_loses_to_any_other_holder() {
+    let rebind = |id, attachment| SessionRequest::Rebind {
+        session: Session { jid: FullJid::parse("ada@h/a").unwrap(), id },
+        attachment: Attachment(attachment),
+        priority: Some(3),
+    };
+    let cases = [
+        ("free, whatever the limit", vec![bind("ada@h/b", 4, 1)], "ada@h/a #5 @2 3\nada@h/b #4 @1 -\n"),
+        ("held by another", vec![bind("ada@h/a", 4, 1)], "Replaced"),
+        ("held by itself", vec![bind("ada@h/a", 5, 2)], "as it is"),
+        ("held by itself from its former life", vec![bind("ada@h/a", 5, 1)], "ada@h/a #5 @2 -\n"),
+    ];
+    for (name, before, expected) in cases {
+        let mut sessions = after(&before);
+        let became = match sessions.decide(&rebind(5, 2), 1) {
+            Ok(Some(change)) => {
+                assert_eq!(sessions.apply(&change), [], "{name}: nobody is replaced");
+                shown(&sessions)
+            }
+            Ok(None) => "as it is".to_owned(),
+            Err(refusal) => format!("{refusal:?}"),
+        };
+        assert_eq!(became, expected, "{name}");
+    }
+}
+
+#[test]
 fn what_only_servers_may_say_is_not_relayed() {
     let children = ["urn:xmpp:mam:2", "urn:xmpp:carbons:2", "urn:example"].map(|namespace| Element::new("result", namespace));
     let private = Element::new("private", "urn:xmpp:carbons:2");
@@ -302,6 +329,9 @@ fn any_step() -> impl Strategy<Value = Step> {
     let priority = prop::option::of(any::<i8>());
     prop_oneof![
         4 => (session(), attachment()).prop_map(|(session, attachment)| Step::Asked(SessionRequest::Bind { session, attachment })),
+        2 => (session(), attachment(), priority.clone()).prop_map(|(session, attachment, priority)| {
+            Step::Asked(SessionRequest::Rebind { session, attachment, priority })
+        }),
         2 => (session(), priority).prop_map(|(session, priority)| Step::Asked(SessionRequest::Presence { session, priority })),
         2 => session().prop_map(|session| Step::Asked(SessionRequest::Unbind { session })),
         1 => attachment().prop_map(|attachment| Step::Logged(SessionChange::Ended { attachment })),

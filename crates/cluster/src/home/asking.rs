@@ -1,14 +1,15 @@
 //! What a session asks of the home: judged, and logged, answered, or passed on.
 
 use conclave_muc::{Asked, Attachment, Change, Context, Effect, Origin, Outcome};
-use conclave_xmpp::{BareJid, Condition, Element, Jid, Stanza, StanzaError, Timestamp};
+use conclave_xmpp::{BareJid, Condition, Element, Encoded, Jid, Stanza, StanzaError, Timestamp};
 
 use super::{ENTRY_BYTES_MAX, Home, Output};
 use crate::answer::{Answer, Verdict};
 use crate::barrier::Soft;
-use crate::bound_sessions::{self, BoundSessions, SessionRefusal, SessionRequest};
+use crate::bound_sessions::{self, BoundSession, BoundSessions, SessionRefusal, SessionRequest};
 use crate::entry::ShardChange;
 use crate::frame::Direct;
+use crate::questions::Settled;
 use crate::request::Request;
 use crate::shard::Shard;
 
@@ -38,15 +39,16 @@ impl Home {
             Ok(Outcome::Send(effects)) => self.answer(room, effects, request, at, out),
             Ok(Outcome::Ask(iq)) => {
                 let asked = Effect::answer(&iq.asked, iq.stanza.clone());
-                let given_up = self.questions.ask(room, *iq, request.number);
+                let (is_new, given_up) = self.questions.ask(room, *iq, request.number, at);
                 let answer = Answer { session: request.session.id, number: request.number, verdict: Verdict::Relayed };
-                self.push_soft(room.clone(), vec![asked], vec![(answer, at)], Some((request.session.clone(), at)));
-                self.settle(shard, room, given_up.into_iter().collect(), out);
+                let asked = is_new.then_some(asked).into_iter().collect();
+                self.push_soft(room.clone(), asked, vec![(answer, at)], Some((request.session.clone(), at)));
+                self.settle(given_up, out);
             }
-            Ok(Outcome::Answered { asked, id, effects }) => {
+            Ok(Outcome::Answered { asked, id, answer, .. }) => {
                 let settled = self.questions.answered(room, &asked, &id);
-                self.answer(room, effects, request, at, out);
-                self.settle(shard, room, settled.into_iter().collect(), out);
+                self.settle(settled.map(|settled| Settled { reply: Some(answer), ..settled }), out);
+                self.done(request, at, out);
             }
             Ok(Outcome::Nothing) => self.done(request, at, out),
             Err(refusal) => self.refuse(room, stanza, request, at, &refusal.to_error(room), out),
@@ -72,7 +74,8 @@ impl Home {
         }
     }
 
-    /// A session ended, or leaves all rooms at once. Repeating it does no harm, so its entries have no origin.
+    /// A session ended, or leaves all rooms at once. That may take many entries, so they have no origin; a repeat is known by what the session
+    /// asked later, which it must not undo.
     pub(super) fn leave_all(
         &mut self,
         shard: &Shard,
@@ -84,6 +87,10 @@ impl Home {
     ) {
         let context = &Context { now: context.now.max(self.time), ..context.clone() };
         self.time = context.now;
+        let (session, number) = (request.session.id, request.number);
+        if shard.repeats.has_later(session, number) || self.ahead.has_later(session, number) {
+            return self.done(request, at, out);
+        }
         let mut rooms = shard.seated.get(&request.session.jid).cloned().unwrap_or_default();
         rooms.extend(self.ahead.rooms().map(|room| room.jid().clone()));
         for room in rooms {
@@ -97,7 +104,9 @@ impl Home {
         self.done(request, at, out);
     }
 
-    /// A stanza from session to session. It is not logged: it reaches whoever is bound now.
+    /// A stanza from session to session reaches whoever is bound now. It is logged, so that it arrives once though connections break; but who is
+    /// typing is passed on and forgotten.
+    #[allow(clippy::too_many_arguments)] // as above
     pub(super) fn ask_user(
         &mut self,
         shard: &Shard,
@@ -105,22 +114,38 @@ impl Home {
         stanza: &Stanza,
         request: &Request,
         at: Attachment,
+        now: Timestamp,
         out: &mut Vec<Output>,
     ) {
+        self.time = self.time.max(now);
         let receivers = self.ahead.sessions(shard).receivers(to, stanza);
-        let mut soft = Soft { room: None, direct: Vec::new(), answers: Vec::new(), asker: Some((request.session.clone(), at)) };
         if receivers.is_empty() {
-            if let Some(error) = BoundSessions::unreachable(stanza) {
-                let bytes = error.for_receiver(request.session.jid.as_str());
-                soft.direct.push((Direct::Stanza { session: request.session.clone(), bytes }, at));
-            }
-        } else {
-            let bytes = bound_sessions::relayed(&request.session.jid, stanza).for_receiver(to.as_str());
-            for receiver in receivers {
-                soft.direct.push((Direct::Stanza { session: receiver.session, bytes: bytes.clone() }, receiver.attachment));
-            }
+            return self.answer_user(BoundSessions::unreachable(stanza), request, at, out);
         }
-        soft.answers.push((Answer { session: request.session.id, number: request.number, verdict: Verdict::Done }, at));
+        let bytes = bound_sessions::relayed(&request.session.jid, stanza).for_receiver(to.as_str());
+        if matches!(stanza, Stanza::Message(message) if message.is_only_chat_state()) {
+            let typing = |receiver: BoundSession| {
+                (Direct::Stanza { session: receiver.session, bytes: bytes.clone() }, receiver.attachment)
+            };
+            return self.tell_directly(receivers.into_iter().map(typing).collect(), request, at, out);
+        }
+        let to = receivers.into_iter().map(|receiver| receiver.session).collect();
+        let change = ShardChange::User { origin: origin(request, at), to, stanza: bytes };
+        if !self.propose(change, Some((request.session.id, request.number)), out) {
+            let error = StanzaError::new(Condition::PolicyViolation).text(format!("this has more than {ENTRY_BYTES_MAX} bytes"));
+            self.answer_user(stanza.error_reply(&error), request, at, out);
+        }
+    }
+
+    fn answer_user(&mut self, reply: Option<Encoded>, request: &Request, at: Attachment, out: &mut Vec<Output>) {
+        let bytes = |reply: Encoded| reply.for_receiver(request.session.jid.as_str());
+        let direct = reply.map(|reply| (Direct::Stanza { session: request.session.clone(), bytes: bytes(reply) }, at));
+        self.tell_directly(direct.into_iter().collect(), request, at, out);
+    }
+
+    fn tell_directly(&mut self, direct: Vec<(Direct, Attachment)>, request: &Request, at: Attachment, out: &mut Vec<Output>) {
+        let answer = Answer { session: request.session.id, number: request.number, verdict: Verdict::Done };
+        let soft = Soft { room: None, direct, answers: vec![(answer, at)], asker: Some((request.session.clone(), at)) };
         self.barrier.push(soft, self.ahead.proposed());
         self.begin_barrier(out);
     }
@@ -137,6 +162,9 @@ impl Home {
         self.time = self.time.max(now);
         let asked = match asked {
             SessionRequest::Bind { session, .. } => SessionRequest::Bind { session: session.clone(), attachment: at },
+            SessionRequest::Rebind { session, priority, .. } => {
+                SessionRequest::Rebind { session: session.clone(), attachment: at, priority: *priority }
+            }
             SessionRequest::Unbind { .. } | SessionRequest::Presence { .. } => asked.clone(),
         };
         match self.ahead.sessions(shard).decide(&asked, self.settings.sessions_per_account_max) {
@@ -149,6 +177,7 @@ impl Home {
             }
             Ok(None) => self.done(request, at, out),
             Err(SessionRefusal::TooMany) => self.tell(request, at, Verdict::TooManySessions, out),
+            Err(SessionRefusal::Replaced) => self.tell(request, at, Verdict::Replaced, out),
         }
     }
 

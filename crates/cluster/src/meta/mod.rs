@@ -18,6 +18,7 @@ use std::fmt;
 
 use crate::accounts::{AccountChange, Accounts, Secret};
 use crate::incarnation::Incarnation;
+use crate::lives::Lives;
 
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};
@@ -128,6 +129,12 @@ impl Meta {
     pub fn is_current(&self, incarnation: Incarnation) -> bool {
         let entry = self.nodes.get(&incarnation.node);
         incarnation.number != 0 && entry.is_some_and(|entry| entry.incarnation == incarnation.number && entry.lives)
+    }
+
+    /// Which incarnations live, for homes.
+    pub fn incarnations(&self) -> Lives {
+        let newest = self.nodes.iter().map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation });
+        Lives::new(newest.map(|incarnation| (incarnation, self.is_current(incarnation))), self.last_node)
     }
 
     /// Where a shard is.

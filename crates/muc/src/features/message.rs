@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave_xmpp::{Condition, Element, ErrorKind, Fragment, Message as MessageStanza, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{Condition, ErrorKind, Fragment, Message as MessageStanza, StanzaName, StanzaWriter, ns};
 
 use crate::change::{Change, Entry, Said};
 use crate::effect::{Audience, Effect, Message, What};
@@ -24,7 +24,7 @@ pub(crate) fn decide(room: &Room, stanza: &MessageStanza, request: &Request, con
     if occupant.role < Role::Participant {
         return Err(Refusal::forbidden("§7.4: a visitor may not speak in a moderated room"));
     }
-    if is_only_chat_state(stanza) {
+    if stanza.is_only_chat_state() {
         return Ok(Outcome::Send(vec![soft(room, occupant, &said)]));
     }
     Ok(Outcome::Log(Change::Message(said)))
@@ -71,23 +71,6 @@ fn is_historic(stanza: &MessageStanza) -> bool {
         || stanza.payloads.iter().any(|payload| payload.namespace() == ns::CHAT_MARKERS);
     kept && !has("no-store", ns::HINTS) && !has("no-permanent-store", ns::HINTS)
 }
-
-/// XEP-0085 §5.1.
-const CHAT_STATES: [&str; 5] = ["active", "composing", "gone", "inactive", "paused"];
-
-/// Who is typing is no part of the talk: it is passed on and forgotten. Anything that could carry more is a message.
-fn is_only_chat_state(stanza: &MessageStanza) -> bool {
-    let states = stanza.payloads.iter().filter(|payload| payload.namespace() == ns::CHAT_STATES).count();
-    let harmless = |payload: &Element| match payload.namespace() {
-        ns::CHAT_STATES => CHAT_STATES.contains(&payload.name()) && payload.nodes().is_empty() && payload.attributes().is_empty(),
-        ns::HINTS => payload.nodes().is_empty() && payload.attributes().is_empty(),
-        _ => payload.is("thread", ns::CLIENT) && payload.children().next().is_none() && payload.text().len() <= THREAD_BYTES_MAX,
-    };
-    states == 1 && stanza.payloads.iter().all(harmless)
-}
-
-/// Bytes of a thread's id that may go with a chat state, at most (RFC 6121 §5.2.5 recommends a UUID).
-const THREAD_BYTES_MAX: usize = 128;
 
 fn soft(room: &Room, occupant: &Occupant, said: &Said) -> Effect {
     let stanza = StanzaWriter::new(StanzaName::Message)

@@ -2,7 +2,6 @@
 
 use conclave_xmpp::{Condition, Encoded, FullJid, Iq, Nick, Stanza, StanzaError, StanzaName, StanzaWriter, keyed_hash, ns};
 
-use crate::effect::Effect;
 use crate::occupant::{Occupant, Seat, Session};
 use crate::refusal::Refusal;
 use crate::request::{Context, Request};
@@ -69,8 +68,8 @@ fn lead_back(room: &Room, open: &Open, sender: &Occupant, iq: &Iq, asker: &Nick,
     let seat = first.chain(open.occupants.values()).flat_map(|occupant| &occupant.seats).find(is_meant);
     match seat {
         Some(seat) => {
-            let answer = Effect::answer(&seat.session, relayed(room, sender, iq, id));
-            Outcome::Answered { asked: request.session.clone(), id: marked.to_owned(), effects: vec![answer] }
+            let (asker, answer) = (seat.session.clone(), relayed(room, sender, iq, id));
+            Outcome::Answered { asked: request.session.clone(), id: marked.to_owned(), asker, answer }
         }
         None => Outcome::Nothing,
     }

@@ -131,7 +131,7 @@ impl Stage {
             }
             Ok(Outcome::Send(effects)) => self.send(&effects),
             Ok(Outcome::Ask(iq)) => self.send(&[Effect::answer(&iq.asked, iq.stanza)]),
-            Ok(Outcome::Answered { effects, .. }) => self.send(&effects),
+            Ok(Outcome::Answered { asker, answer, .. }) => self.send(&[Effect::answer(&asker, answer)]),
             Ok(Outcome::Nothing) => {}
             Err(refusal) => {
                 let Asked::Stanza(stanza) = &request.what else { panic!("only stanzas are refused") };

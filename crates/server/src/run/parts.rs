@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::sessions::SessionTable;
 use crate::settings::Settings;
 use crate::shard_task::Replicas;
+use crate::vital;
 use crate::{clients, edge_task, health, shard_task};
 
 /// They know each other by what is in them.
@@ -57,7 +58,7 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
         rooms_max: settings.limits.rooms_max,
         metrics: metrics.clone(),
     };
-    tokio::spawn(async move {
+    vital::spawn("the start of replicas", async move {
         while let Some((shard, group, applied)) = replicas_started.recv().await {
             shard_task::start(shard_shared.clone(), shard, group, applied);
         }
@@ -90,7 +91,7 @@ fn edges(
         metrics,
     };
     let hub = Hub::start(settings.domain.clone(), settings.service_domain.clone(), shards, shared, bounced);
-    tokio::spawn(live_on(cluster.me(), lives, hub.clone()));
+    vital::spawn("the watch over this node's life", live_on(cluster.me(), lives, hub.clone()));
     hub
 }
 
@@ -99,7 +100,7 @@ async fn live_on(mut me: watch::Receiver<Incarnation>, lives: Arc<Mutex<Vec<u32>
     while me.changed().await.is_ok() {
         let number = me.borrow_and_update().number;
         note(&lives, number);
-        hub.bind_all().await;
+        hub.rebind_all();
     }
 }
 

@@ -7,6 +7,8 @@ use conclave_raft::{Group, Leadership};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::vital;
+
 /// After a barrier that could not be passed.
 const BARRIER_PAUSE: Duration = Duration::from_millis(50);
 
@@ -15,7 +17,7 @@ pub(super) fn propose(group: Group) -> (mpsc::UnboundedSender<(Leadership, Bytes
     // A home leaves no more in flight than it may.
     let (proposals, mut receiver) = mpsc::unbounded_channel::<(Leadership, Bytes)>();
     let (refusals, refused) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
+    vital::spawn("the way into a shard's log", async move {
         while let Some((office, entry)) = receiver.recv().await {
             // The outcome comes as an entry, or leadership is lost.
             if let Err(refusal) = group.submit(office, entry).await {
