@@ -130,6 +130,12 @@ impl Client {
         self.until(&format!("the message {id}"), |stanza| is_groupchat(stanza) && stanza.attribute("id") == Some(id)).await
     }
 
+    /// Waits until the server ends the stream, and for this reason (RFC 6120 §4.9.3).
+    pub async fn until_ended_by(&mut self, condition: &str) {
+        let is = |stanza: &Element| stanza.is("error", ns::STREAM) && stanza.child(condition, ns::STREAM_ERRORS).is_some();
+        self.until(&format!("the stream error {condition}"), is).await;
+    }
+
     /// Closes the stream, and waits until the server has closed its own.
     pub async fn close(self) {
         let closed = self.connection.close(deadline(LIMIT)).await;

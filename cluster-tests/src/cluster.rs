@@ -1,4 +1,4 @@
-//! A cluster of real processes on loopback: `conclave dev`, and what can be done to its nodes.
+//! A cluster of real processes on loopback: those of `conclave dev`, or nodes that are started one by one, and what can be done to them.
 //!
 //! Whatever goes wrong here ends the test with a sentence that says what.
 
@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use conclave_server::admin::client::Client;
+use conclave_server::admin::rooms::RoomShown;
 use conclave_server::admin::{Answer, Ask, Status};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -22,8 +23,9 @@ const MORE_ACCOUNTS: [&str; 5] = ["user4", "user5", "user6", "user7", "user8"];
 
 /// Processes, all of which end when this is dropped.
 pub struct Cluster {
-    program: Program,
-    dev: Child,
+    pub(crate) program: Program,
+    /// If the nodes are its children; it ends by itself with the last of them.
+    dev: Option<Child>,
     dir: TempDir,
     nodes: BTreeMap<u32, Node>,
     doors: Doors,
@@ -48,15 +50,12 @@ impl Cluster {
     /// Starts `program dev` with so many nodes, and waits until all of them serve. `settings` are variables of the environment; other
     /// variables of Conclave are kept from the nodes.
     pub fn start(program: &str, nodes: u32, settings: &[(&str, &str)]) -> Cluster {
-        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("there is no directory for a cluster: {error}"));
-        let program = Program::new(program, settings);
-        let said = dir.path().join("stderr");
-        let mut command = program.serving(&said);
-        command.args(["dev", "--port", "0", "--nodes", &nodes.to_string(), "--dir"]).arg(dir.path());
+        let mut cluster = Cluster::without_nodes(program, settings);
+        let mut command = cluster.program.serving(&cluster.dir().join("stderr"));
+        command.args(["dev", "--port", "0", "--nodes", &nodes.to_string(), "--dir"]).arg(cluster.dir());
         command.args(MORE_ACCOUNTS.iter().flat_map(|name| ["--user".to_owned(), format!("{name}:password")]));
-        let dev = command.spawn().unwrap_or_else(|error| panic!("`conclave dev`: {error}"));
         // From here on whatever goes wrong ends the process, too.
-        let mut cluster = Cluster { program, dev, dir, nodes: BTreeMap::new(), doors: Doors::default() };
+        cluster.dev = Some(command.spawn().unwrap_or_else(|error| panic!("`conclave dev`: {error}")));
         for listed in cluster.await_list() {
             let pid = Pid::from_raw(listed.pid).unwrap_or_else(|| panic!("node {} has no process", listed.node));
             cluster.nodes.insert(listed.node, Node { pid, own: None });
@@ -69,11 +68,17 @@ impl Cluster {
         cluster
     }
 
+    pub(crate) fn without_nodes(program: &str, settings: &[(&str, &str)]) -> Cluster {
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("there is no directory for a cluster: {error}"));
+        let program = Program::new(program, settings);
+        Cluster { program, dev: None, dir, nodes: BTreeMap::new(), doors: Doors::default() }
+    }
+
     /// What `dev` writes when all nodes serve.
     fn await_list(&mut self) -> Vec<Listed> {
         let list = self.dir.path().join("nodes.json");
         awaited("the list of the nodes", || {
-            if let Ok(Some(status)) = self.dev.try_wait() {
+            if let Some(Ok(Some(status))) = self.dev.as_mut().map(Child::try_wait) {
                 panic!("the cluster did not start: {status}");
             }
             serde_json::from_str(&std::fs::read_to_string(&list).ok()?).ok()
@@ -95,9 +100,14 @@ impl Cluster {
         self.doors.of(node).unwrap_or_else(|| panic!("node {node} does not run"))
     }
 
+    /// Where everything is.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The data directory of a node.
     pub fn node_dir(&self, node: u32) -> PathBuf {
-        self.dir.path().join(format!("node{node}"))
+        self.dir().join(format!("node{node}"))
     }
 
     /// The process of a node, for whoever must end it from elsewhere.
@@ -112,18 +122,46 @@ impl Cluster {
 
     /// What a node takes for the home of a room.
     pub fn home_as_seen_by(&self, node: u32, room: &str) -> Option<u32> {
-        self.program.home(&self.node_dir(node), room)
+        self.program.room(&self.node_dir(node), room).ok()?.home
+    }
+
+    /// Whether there is such a room, as any node that runs knows.
+    pub fn has_room(&self, room: &str) -> bool {
+        let shown = self.nodes().into_iter().filter_map(|node| self.program.room(&self.node_dir(node), room).ok());
+        let answer = |shown: RoomShown| shown.home_answered.then_some(shown.exists.is_some());
+        awaited(&format!("the room {room}, or that there is none"), || shown.clone().find_map(answer))
     }
 
     /// SIGKILL, and waits until the process is gone.
     pub fn kill(&mut self, node: u32) {
         self.doors.close(node);
-        let Some(mut ended) = self.nodes.remove(&node) else { panic!("node {node} does not run") };
-        signal(ended.pid, Signal::KILL);
-        match &mut ended.own {
-            Some(child) => drop(child.wait()),
-            None => awaited(&format!("the end of node {node}"), || is_gone(ended.pid).then_some(())),
-        }
+        signal(self.pid(node), Signal::KILL);
+        self.await_end(node);
+    }
+
+    /// SIGTERM: the process hands over and ends by itself. Nothing is awaited; see [`Cluster::await_end`].
+    pub fn tell_to_end(&self, node: u32) {
+        signal(self.pid(node), Signal::TERM);
+    }
+
+    /// SIGTERM, and waits until the process is gone.
+    pub fn terminate(&mut self, node: u32) {
+        self.tell_to_end(node);
+        self.await_end(node);
+    }
+
+    /// Waits until the process of a node is gone that was told to end, or ends by itself.
+    pub fn await_end(&mut self, node: u32) {
+        self.doors.close(node);
+        let Some(ending) = self.nodes.get_mut(&node) else { panic!("node {node} does not run") };
+        awaited(&format!("the end of node {node}"), || {
+            let gone = match &mut ending.own {
+                Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+                None => is_gone(ending.pid),
+            };
+            gone.then_some(())
+        });
+        self.nodes.remove(&node);
     }
 
     /// SIGSTOP: the process keeps its connections and does nothing.
@@ -206,13 +244,15 @@ impl Drop for Cluster {
                 let _ = child.wait();
             }
         }
-        let _ = kill_process(Pid::from_child(&self.dev), Signal::TERM);
-        let start = Instant::now();
-        while matches!(self.dev.try_wait(), Ok(None)) && start.elapsed() < LIMIT {
-            std::thread::sleep(PAUSE);
+        if let Some(dev) = &mut self.dev {
+            let _ = kill_process(Pid::from_child(dev), Signal::TERM);
+            let start = Instant::now();
+            while matches!(dev.try_wait(), Ok(None)) && start.elapsed() < LIMIT {
+                std::thread::sleep(PAUSE);
+            }
+            let _ = dev.kill();
+            let _ = dev.wait();
         }
-        let _ = self.dev.kill();
-        let _ = self.dev.wait();
         if std::thread::panicking() {
             eprintln!("the nodes said:\n{}", self.said());
         }

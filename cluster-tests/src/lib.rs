@@ -12,7 +12,7 @@
 //! | I3 acknowledged is durable | [`i3_durable`] |
 //! | I4 at most once per send | [`i4_at_most_once`] |
 //!
-//! The rest is for real processes: [`Cluster`] starts, kills, freezes and restarts nodes, [`Client`] is a client that a test drives, and
+//! The rest is for real processes: [`Cluster`] starts, kills, freezes, drains and restarts nodes, [`Client`] is a client that a test drives, and
 //! a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
 pub mod awaiting;
@@ -26,6 +26,7 @@ pub mod i1_order;
 pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
+pub mod membership;
 mod program;
 pub mod recorder;
 pub mod simulation;

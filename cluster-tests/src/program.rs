@@ -3,43 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use conclave_server::admin::cluster::{ClusterStatus, Health};
+use conclave_server::admin::rooms::RoomShown;
 use conclave_xmpp::sasl::ITERATIONS_MIN;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// Entries that a replica may be behind while clients talk; it has them within a moment.
 const BEHIND_MAX: u64 = 100;
+
+/// Of all accounts.
+pub(crate) const PASSWORD: &str = "password";
 
 /// The program and its settings.
 pub(crate) struct Program {
     path: PathBuf,
     /// Variables of the environment.
     settings: Vec<(String, String)>,
-}
-
-/// What `conclave room show --json` says, as far as it matters here.
-#[derive(Deserialize)]
-struct Shown {
-    home: Option<u32>,
-}
-
-/// What `conclave cluster status --json` says, as far as it matters here.
-#[derive(Deserialize)]
-struct Health {
-    health: String,
-    reasons: Vec<String>,
-    groups: Vec<Group>,
-}
-
-/// A shard, or meta.
-#[derive(Deserialize)]
-struct Group {
-    behind: Vec<Replica>,
-}
-
-/// A replica that has not all that its leader has.
-#[derive(Deserialize)]
-struct Replica {
-    entries: u64,
 }
 
 impl Program {
@@ -69,29 +48,41 @@ impl Program {
         command
     }
 
-    /// What the node with this directory takes for the home of a room.
-    pub fn home(&self, dir: &Path, room: &str) -> Option<u32> {
-        serde_json::from_slice::<Shown>(&self.ask(dir, &["room", "show", room, "--json"])).ok()?.home
+    /// `conclave room show`, at the node with this directory.
+    pub fn room(&self, dir: &Path, room: &str) -> Result<RoomShown, String> {
+        self.json(dir, &["room", "show", room, "--json"])
+    }
+
+    /// `conclave cluster status`, at the node with this directory.
+    pub fn status(&self, dir: &Path) -> Result<ClusterStatus, String> {
+        self.json(dir, &["cluster", "status", "--json"])
     }
 
     /// What the node with this directory finds lacking in the cluster.
     pub fn complaint(&self, dir: &Path) -> Option<String> {
-        let said = self.ask(dir, &["cluster", "status", "--json"]);
-        let health = match serde_json::from_slice::<Health>(&said) {
-            Ok(health) => health,
-            Err(error) => return Some(format!("{error}: {}", String::from_utf8_lossy(&said))),
+        let status = match self.status(dir) {
+            Ok(status) => status,
+            Err(error) => return Some(error),
         };
-        let late = health.groups.iter().flat_map(|group| &group.behind).any(|replica| replica.entries > BEHIND_MAX);
-        match health.health.as_str() {
-            "healthy" if late => Some("a replica is behind".to_owned()),
-            "healthy" => None,
-            other => Some(format!("{other}: {}", health.reasons.join("; "))),
+        let late = status.groups.iter().flat_map(|group| &group.behind).any(|replica| replica.entries > BEHIND_MAX);
+        match status.health {
+            Health::Healthy if late => Some("a replica is behind".to_owned()),
+            Health::Healthy => None,
+            other => Some(format!("{other:?}: {}", status.reasons.join("; "))),
         }
     }
 
-    fn ask(&self, dir: &Path, words: &[&str]) -> Vec<u8> {
-        let asked = self.command().args(words).arg("--dir").arg(dir).stdout(Stdio::piped()).output();
-        let asked = asked.unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
-        if asked.status.success() { asked.stdout } else { asked.stderr }
+    /// What a command says about the node with this directory; else its complaint.
+    pub fn told(&self, dir: &Path, words: &[&str]) -> Result<String, String> {
+        let mut command = self.command();
+        command.args(words).arg("--dir").arg(dir).env("CONCLAVE_PASSWORD", PASSWORD).stdout(Stdio::piped());
+        let asked = command.output().map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if asked.status.success() { Ok(text(&asked.stdout)) } else { Err(format!("{words:?}: {}", text(&asked.stderr))) }
+    }
+
+    fn json<T: DeserializeOwned>(&self, dir: &Path, words: &[&str]) -> Result<T, String> {
+        let said = self.told(dir, words)?;
+        serde_json::from_str(&said).map_err(|error| format!("{error}: {said}"))
     }
 }

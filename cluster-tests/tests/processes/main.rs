@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod drain;
 mod edges;
+mod growth;
 mod homes;
 mod minority;
 mod races;
 mod restart;
 mod scenarios;
+mod sessions;
+mod talk;
 mod thousand;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,141 @@
+//! A node that goes on purpose: its clients are told, come back through another node, and nobody sees that.
+
+use cluster_tests::client::{SERVICE, is_presence_of, is_unavailable, stanza};
+use cluster_tests::{Client, Cluster, Event, History};
+use conclave_xmpp::Element;
+
+use crate::talk::{HISTORY_MAX, Talking};
+use crate::three;
+
+const ROOM: &str = "moving";
+const TALK: &str = "drained";
+
+/// On the node that goes: the account, its resource when it comes back, and the nick. Some clients keep their resource, others get another.
+const MOVING: [(&str, &str, &str); 3] = [("user3", "first", "Keeps"), ("user4", "second", CHANGES), ("user5", "first", "Stays")];
+
+const CHANGES: &str = "Changes";
+
+/// Two on each node.
+const SPEAKERS: [(&str, u32); 6] = [("user", 1), ("user2", 2), ("user3", 3), ("user4", 1), ("user5", 2), ("user6", 3)];
+
+/// 6 × 50 is 300: a third before the node goes, the rest while it does and afterwards.
+const SENDS: usize = 50;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_sees_the_clients_of_a_node_move_that_ends() {
+    for leaving_is_home in [false, true] {
+        let mut cluster = three(&[]);
+        let home = cluster.home(&format!("{ROOM}@{SERVICE}"));
+        let leaving = cluster.nodes().into_iter().find(|node| (*node == home) == leaving_is_home).expect("there are three");
+        move_away(&mut cluster, leaving).await;
+    }
+}
+
+async fn move_away(cluster: &mut Cluster, leaving: u32) {
+    let others: Vec<u32> = cluster.nodes().into_iter().filter(|node| *node != leaving).collect();
+    let mut observers = Vec::new();
+    for (user, node, nick) in [("admin", others[0], "Owner"), ("user", others[0], "One"), ("user2", others[1], "Two")] {
+        let mut client = Client::must_open(&cluster.door(node), user, "observer").await;
+        client.enter(ROOM, nick).await;
+        if nick == "Owner" {
+            client.configure(ROOM, &[]).await;
+        }
+        observers.push(client);
+    }
+    let mut moving = Vec::new();
+    for (user, _, nick) in MOVING {
+        let mut client = Client::must_open(&cluster.door(leaving), user, "first").await;
+        client.enter(ROOM, nick).await;
+        moving.push(client);
+    }
+    everybody_hears(&mut observers, "before").await;
+    observers.iter_mut().for_each(|observer| drop(observer.passed()));
+
+    cluster.tell_to_end(leaving);
+    let mut back = Vec::new();
+    for (at, (mut client, (user, resource, nick))) in moving.into_iter().zip(MOVING).enumerate() {
+        client.until_ended_by("system-shutdown").await;
+        // At once: the node need not have ended.
+        let mut client = Client::must_open(&cluster.door(others[at % 2]), user, resource).await;
+        client.enter(ROOM, nick).await;
+        back.push(client);
+    }
+    cluster.await_end(leaving);
+    for (client, (user, ..)) in back.iter_mut().zip(MOVING) {
+        client.say(ROOM, user).await;
+        client.hear(user).await;
+        for observer in &mut observers {
+            observer.hear(user).await;
+        }
+    }
+    everybody_hears(&mut observers, "after").await;
+    for client in &mut back {
+        client.hear("after").await;
+    }
+    for observer in &mut observers {
+        nothing_was_seen_by(observer, &format!("node {leaving} ended"));
+    }
+}
+
+/// Who sees real JIDs may be shown that one of them has another resource now.
+fn nothing_was_seen_by(observer: &mut Client, why: &str) {
+    let sees_jids = observer.jid().starts_with("admin@");
+    let may_be_seen = |stanza: &Element| sees_jids && is_presence_of(stanza, ROOM, CHANGES) && !is_unavailable(stanza);
+    let passed = observer.passed();
+    let of_moving = |stanza: &&Element| MOVING.iter().any(|(_, _, nick)| is_presence_of(stanza, ROOM, nick));
+    let seen = passed.iter().filter(of_moving).find(|stanza| !may_be_seen(stanza));
+    assert!(seen.is_none(), "{why}, and {} saw {}", observer.jid(), seen.unwrap());
+}
+
+async fn everybody_hears(observers: &mut [Client], id: &str) {
+    observers[0].say(ROOM, id).await;
+    for observer in observers {
+        observer.hear(id).await;
+    }
+}
+
+/// The command, told to another node, and a talk meanwhile: the home moves, I1-I4 hold, nothing is refused, and nobody sees anybody leave or come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_talk_goes_on_while_the_home_is_drained() {
+    let cluster = three(&[HISTORY_MAX]);
+    let talking = Talking::begin(&cluster, TALK, &SPEAKERS, SENDS).await;
+    let sends = SPEAKERS.len() * SENDS;
+    talking.permit(sends / 3);
+    talking.settled(sends / 6).await;
+    let room = format!("{TALK}@{SERVICE}");
+    let drained = cluster.home(&room);
+    let others: Vec<u32> = cluster.nodes().into_iter().filter(|node| *node != drained).collect();
+    let others: [u32; 2] = others.try_into().expect("there are three");
+    cluster.drain(others[0], drained);
+    cluster.await_status(others[1], "a drained node that leads nothing", |status| {
+        status.groups.iter().all(|group| group.leader.is_some_and(|leader| leader != drained))
+    });
+    assert_ne!(cluster.home(&room), drained);
+    let moved = SPEAKERS.iter().filter(|(_, node)| *node == drained).count();
+    talking.entered(SPEAKERS.len() + moved).await;
+    talking.permit(sends - sends / 3);
+    talking.settled(sends).await;
+    let history = talking.judge(&cluster, others).await;
+    assert_eq!(movements(&history), Vec::<String>::new());
+}
+
+/// Speakers whom others saw leaving, or coming again, before the last message was said.
+fn movements(history: &History) -> Vec<String> {
+    let before_the_end = history.lines.iter().take_while(|line| line.session != "closer");
+    let seen = before_the_end.filter_map(|line| match &line.event {
+        Event::Seen { stanza } => Some((line, stanza)),
+        _ => None,
+    });
+    let mut known = std::collections::BTreeSet::new();
+    let mut wrong = Vec::new();
+    for (line, text) in seen {
+        let seen = stanza(text);
+        for (nick, _) in SPEAKERS.iter().filter(|(nick, _)| is_presence_of(&seen, TALK, nick)) {
+            // A session is shown everybody once.
+            if is_unavailable(&seen) || !known.insert((&line.session, *nick)) {
+                wrong.push(line.to_string());
+            }
+        }
+    }
+    wrong
+}
