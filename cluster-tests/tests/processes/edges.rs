@@ -101,3 +101,34 @@ async fn nobody_sees_who_comes_back_within_the_grace() {
     scene.everybody_hears("after").await;
     assert_eq!(scene.seen_of_victim(), [Vec::new(), Vec::new()]);
 }
+
+/// The same for a node that is started again at once: a new life of it, in which the old one's occupants sit nowhere until they come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edge_that_is_back_at_once_is_not_noticed_but_by_those_who_stay_away() {
+    let grace = Duration::from_secs(6);
+    let mut scene = Scene::set(grace, false).await;
+    let _cut = scene.enter(scene.victim).await;
+    let mut lost = Client::must_open(&scene.cluster.door(scene.victim), "user4", "edge").await;
+    lost.enter(ROOM, "Lost").await;
+    scene.everybody_hears("before").await;
+    scene.seen_of_victim();
+    let start = Instant::now();
+    scene.cluster.kill(scene.victim);
+    scene.cluster.restart(scene.victim);
+    let mut back = scene.enter(scene.victim).await;
+    assert!(start.elapsed() < grace, "the machine is too slow for this test: it took {:?}", start.elapsed());
+    back.say(ROOM, "back").await;
+    back.hear("back").await;
+    let left = |stanza: &Element| is_presence_of(stanza, ROOM, "Lost") && is_unavailable(stanza);
+    scene.one.until("the leave of the one who stays away", left).await;
+    assert!(start.elapsed() >= grace, "it comes after {:?}, within the grace", start.elapsed());
+    scene.two.until("the leave of the one who stays away", left).await;
+    scene.everybody_hears("after").await;
+    back.hear("after").await;
+    for client in [&mut scene.one, &mut scene.two] {
+        let passed = client.passed();
+        assert_eq!(passed.iter().filter(|stanza| stanza.attribute("id") == Some("back")).count(), 1, "{passed:?}");
+        let moved = passed.iter().find(|stanza| ["Victim", "Lost"].iter().any(|nick| is_presence_of(stanza, ROOM, nick)));
+        assert!(moved.is_none(), "{} saw {}", client.jid(), moved.unwrap());
+    }
+}
