@@ -297,6 +297,41 @@ fn an_edge_that_is_cut_off_from_the_home_alone_hears_by_way_of_another_replica()
     });
 }
 
+#[test]
+fn what_a_new_home_lacks_comes_from_another_replica() {
+    for_each_seed(SEEDS, |seed| {
+        let (mut world, crowd) = World::with_crowd(seed, Settings { grace_ms: 60_000, ..Settings::default() }, 6);
+        let on = |node: u32| crowd.members.iter().copied().find(|member| world.clients[*member].node == node).unwrap();
+        let (talking, deaf) = (on(1), on(3));
+        world.elect(1);
+        world.run(3000);
+        for other in [1, 2] {
+            world.cut(other, 3, true);
+            world.cut(3, other, true);
+        }
+        world.lag(3, true);
+        for number in 0..10 {
+            world.send(talking, stanzas::say(ROOM, &format!("m{number}")));
+            world.run(50);
+        }
+        world.run(2000);
+        // Node 2 forgets what it said, and is the home; node 1 still has it.
+        world.reload(2);
+        world.elect(2);
+        world.run(3000);
+        for other in [1, 2] {
+            world.cut(other, 3, false);
+            world.cut(3, other, false);
+        }
+        let heard = |world: &World| world.clients[deaf].count(|stanza| stanza.attribute("id") == Some("m9")) == 1;
+        assert!(world.run_until(8000, heard), "it hears nothing: {}", world.unrest());
+        world.lag(3, false);
+        world.settle();
+        world.check();
+        assert!(!world.history.lines.iter().any(|line| matches!(line.event, Event::Left { .. })), "nobody has a reason to leave");
+    });
+}
+
 /// I15: whoever is removed is told.
 #[test]
 fn an_edge_that_missed_frames_for_good_is_told_so() {

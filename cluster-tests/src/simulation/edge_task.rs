@@ -19,6 +19,7 @@ pub const TICK: u64 = 250;
 const PAUSE: u64 = 25;
 const PAUSE_MAX: u64 = 400;
 const AWAY_AFTER: u64 = 1500;
+const PULL_MAX: u64 = 300;
 
 /// The sessions of a node: what each was sent and has not read yet.
 #[derive(Default)]
@@ -81,6 +82,7 @@ pub struct EdgeTask {
     failed: u32,
     without_home_since: u64,
     away_next: usize,
+    asked_others: usize,
     retry: u64,
     out: Vec<Output>,
     /// Requests that were answered: session, number, and what became of them, if that is known.
@@ -103,6 +105,7 @@ impl EdgeTask {
             failed: 0,
             without_home_since: 0,
             away_next: 0,
+            asked_others: 0,
             retry: 0,
             out: Vec::new(),
             answered: Vec::new(),
@@ -169,15 +172,28 @@ impl EdgeTask {
             }
             Some(ToEdge::Joined { epoch, from, reset }) => {
                 self.edge.joined(epoch, from, reset, &mut self.out);
-                self.failed = 0;
+                (self.failed, self.asked_others) = (0, 0);
                 if let Some(away) = self.away.take() {
                     net.close_by_edge(away);
                 }
             }
             Some(ToEdge::NotHome { home }) => self.lose_home(home, net),
             Some(ToEdge::Position(index)) => self.edge.nothing_until(index, &mut self.out),
+            Some(ToEdge::Missing) => self.ask_others(net),
             None => self.lose_home(None, net),
         }
+    }
+
+    fn ask_others(&mut self, net: &mut Net) {
+        let home = self.home.map(|(_, node)| node);
+        self.lose_home(home, net);
+        if let Some(away) = self.away.take() {
+            net.close_by_edge(away);
+        }
+        let others: Vec<u32> = self.replicas.iter().copied().filter(|node| Some(*node) != home).collect();
+        self.away = others.get(self.asked_others).map(|node| self.attend(*node, true, net));
+        self.asked_others += 1;
+        self.retry_after(if self.away.is_some() { PULL_MAX } else { 0 }, net);
     }
 
     fn hear_away(&mut self, said: Option<ToEdge>, net: &mut Net) {
@@ -185,7 +201,7 @@ impl EdgeTask {
             Some(ToEdge::Frame { previous, delivery }) => {
                 self.edge.deliver(previous, &delivery, &self.sessions, &mut self.out).is_err()
             }
-            Some(ToEdge::Joined { reset: true, .. } | ToEdge::NotHome { .. }) | None => true,
+            Some(ToEdge::Joined { reset: true, .. } | ToEdge::NotHome { .. } | ToEdge::Missing) | None => true,
             Some(ToEdge::Joined { .. }) => false,
             Some(ToEdge::Position(index)) => {
                 self.edge.nothing_until(index, &mut self.out);
@@ -244,7 +260,8 @@ impl EdgeTask {
 
     fn attend(&self, node: u32, away_from_home: bool, net: &mut Net) -> u64 {
         let lives = self.lives.clone();
-        let attend = Attend { shard: 0, incarnation: self.me.number, lives, after: self.edge.have(), away_from_home };
+        let (after, asked_others) = (self.edge.have(), self.asked_others >= self.replicas.len());
+        let attend = Attend { shard: 0, incarnation: self.me.number, lives, after, away_from_home, asked_others };
         net.open(self.me, node, ToHome::Attend(attend))
     }
 

@@ -191,9 +191,13 @@ impl ReplicaTask {
 
     fn attend(&mut self, attend: &Attend, edge: Incarnation, link: u64, net: &mut Net) {
         let at_home = !attend.away_from_home;
-        match self.replica.attend(edge, &attend.lives, attend.after, at_home, &mut self.out) {
+        match self.replica.attend(edge, attend, &mut self.out) {
             Attendance::NotHome => self.send_off(link, self.known_home(), net),
             Attendance::Unknown => self.send_off(link, Some(self.node), net),
+            Attendance::Missing => {
+                net.say_to_edge(link, &ToEdge::Missing);
+                net.close_by_replica(link);
+            }
             Attendance::Joined { epoch, from, reset, frames } => {
                 let mut subscriber = Subscriber { edge, link, last: from, at_home };
                 let mut listens = net.say_to_edge(link, &ToEdge::Joined { epoch, from, reset });

@@ -44,6 +44,8 @@ pub struct Attend {
     pub after: Option<u64>,
     /// Frames are wanted even if this is not the home.
     pub away_from_home: bool,
+    /// Nobody has what the home lacks.
+    pub asked_others: bool,
 }
 
 /// What an edge is told.
@@ -72,6 +74,8 @@ pub enum ToEdge {
     },
     /// It has everything up to here.
     Position(u64),
+    /// The home lacks frames that the edge lacks; others may have them.
+    Missing,
 }
 
 impl ToHome {
@@ -85,6 +89,7 @@ impl ToHome {
                 lives: attend.lives.clone(),
                 after: attend.after,
                 away_from_home: attend.away_from_home,
+                asked_others: attend.asked_others,
             }),
             ToHome::Request(request) => What::Request(encode_request(request)),
             ToHome::Acknowledge(index) => What::Acknowledge(*index),
@@ -102,6 +107,7 @@ impl ToHome {
                 lives: attend.lives,
                 after: attend.after,
                 away_from_home: attend.away_from_home,
+                asked_others: attend.asked_others,
             }),
             What::Request(request) => ToHome::Request(Box::new(decode_request(request)?)),
             What::Acknowledge(index) => ToHome::Acknowledge(index),
@@ -118,6 +124,7 @@ impl ToEdge {
             ToEdge::Joined { epoch, from, reset } => What::Joined(wire::Joined { epoch: *epoch, from: *from, reset: *reset }),
             ToEdge::NotHome { home } => What::NotHome(wire::NotHome { home: home.unwrap_or(0) }),
             ToEdge::Position(index) => What::Position(*index),
+            ToEdge::Missing => What::Missing(wire::Nothing {}),
         };
         wire::ToEdge { previous: 0, what: Some(what) }.encode_to_vec()
     }
@@ -131,6 +138,7 @@ impl ToEdge {
             What::Joined(joined) => ToEdge::Joined { epoch: joined.epoch, from: joined.from, reset: joined.reset },
             What::NotHome(not) => ToEdge::NotHome { home: Some(not.home).filter(|home| *home != 0) },
             What::Position(index) => ToEdge::Position(index),
+            What::Missing(_) => ToEdge::Missing,
         })
     }
 }

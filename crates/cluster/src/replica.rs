@@ -7,6 +7,7 @@ use conclave_xmpp::{BareJid, Timestamp};
 
 use crate::answer::RoomLine;
 use crate::codec::{self, Undecodable};
+use crate::delivery_codec::Attend;
 use crate::frame::Frame;
 use crate::home::{Home, HomeSettings, Output};
 use crate::incarnation::Incarnation;
@@ -33,6 +34,8 @@ pub enum Attendance {
     NotHome,
     /// Meta does not say so far, here, that the edge's incarnation lives. It may be about to.
     Unknown,
+    /// This home lacks frames that the edge lacks, and that matter to it. Other replicas may have them.
+    Missing,
     /// It attends.
     Joined {
         /// The epoch in force; nothing if this is not the home.
@@ -113,15 +116,9 @@ impl Replica {
         self.home.as_ref().is_none_or(Home::has_room)
     }
 
-    /// An edge wants to attend. `lives` are the numbers of all incarnations that its process has been; `after` is the last frame that it has.
-    pub fn attend(
-        &mut self,
-        edge: Incarnation,
-        lives: &[u32],
-        after: Option<u64>,
-        at_home: bool,
-        out: &mut Vec<Output>,
-    ) -> Attendance {
+    /// An edge wants to attend.
+    pub fn attend(&mut self, edge: Incarnation, attend: &Attend, out: &mut Vec<Output>) -> Attendance {
+        let (after, at_home) = (attend.after, !attend.away_from_home);
         if at_home {
             if self.serves().is_none() {
                 return Attendance::NotHome;
@@ -130,13 +127,17 @@ impl Replica {
                 return Attendance::Unknown;
             }
         }
-        let former = lives.iter().filter(|number| **number != edge.number).map(|number| Incarnation { number: *number, ..edge });
+        let former =
+            attend.lives.iter().filter(|number| **number != edge.number).map(|number| Incarnation { number: *number, ..edge });
         let Replica { shard, home, .. } = self;
         if let Some(home) = home.as_mut().filter(|_| at_home) {
             former.clone().for_each(|former| home.moved(shard, former, edge, out));
         }
         let epoch = home.as_ref().filter(|_| at_home).and_then(Home::epoch);
         let missed = after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
+        if missed.is_none() && at_home && after.is_some() && !attend.asked_others && shard.matters_to(edge.node) {
+            return Attendance::Missing;
+        }
         let attendance = match missed {
             Some((from, frames)) => Attendance::Joined { epoch, from, reset: false, frames },
             None => {

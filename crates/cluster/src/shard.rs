@@ -152,6 +152,12 @@ impl Shard {
         self.rooms.values().any(|room| room.seats().any(|(_, seat)| of_node(seat.attachment)))
     }
 
+    /// Whether anybody sits or is bound here by way of a node.
+    pub fn matters_to(&self, node: u32) -> bool {
+        let is_bound = self.sessions.attachments().into_iter().any(|attachment| Incarnation::of(attachment).node == node);
+        is_bound || self.has_seats_of(node)
+    }
+
     fn fold_room(&mut self, jid: &BareJid, entry: &Entry, frame: &mut Frame, folded: &mut Folded) {
         let mut room = self.rooms.remove(jid).unwrap_or_else(|| Room::absent(jid.clone()));
         self.dirty.room(jid, &room);

@@ -34,6 +34,9 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// Behind tries that failed, at most.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 
+/// How long another replica may take to hand over what the home lacks.
+const PULL_MAX: Duration = Duration::from_millis(300);
+
 /// Without a home for so long, frames are taken from another replica, if one has any.
 const AWAY_AFTER: Duration = Duration::from_millis(1500);
 
@@ -98,6 +101,7 @@ pub fn start(shared: Shared, shard: u16) -> mpsc::UnboundedSender<Asked> {
         away: None,
         seeking_away: None,
         away_next: 0,
+        asked_others: 0,
         began: Instant::now(),
         out: Vec::new(),
     };
@@ -131,6 +135,8 @@ struct EdgeTask {
     away: Option<Attending>,
     seeking_away: Option<Seeking>,
     away_next: usize,
+    /// How many other replicas were asked for what the home lacks.
+    asked_others: usize,
     began: Instant,
     out: Vec<Output>,
 }
@@ -182,12 +188,13 @@ impl EdgeTask {
             Some(Said::Joined { epoch, from, reset }) => {
                 debug!(shard = self.shard, epoch, from, reset, "the home is found");
                 self.edge.joined(epoch, from, reset, &mut self.out);
-                self.failed = 0;
+                (self.failed, self.asked_others) = (0, 0);
                 (self.away, self.seeking_away) = (None, None);
                 self.note_home(self.home.as_ref().map(Attending::node));
             }
             Some(Said::NotHome { home }) => self.lose_home(home),
             Some(Said::Position(index)) => self.edge.nothing_until(index, &mut self.out),
+            Some(Said::Missing) => self.ask_others(),
             None => self.lose_home(None),
         }
     }
@@ -210,10 +217,20 @@ impl EdgeTask {
                 }
             }
             // Whoever has missed too much is told by the home, once there is one.
-            Some(Said::Joined { reset: true, .. } | Said::NotHome { .. }) | None => self.away = None,
+            Some(Said::Joined { reset: true, .. } | Said::NotHome { .. } | Said::Missing) | None => self.away = None,
             Some(Said::Joined { .. }) => {}
             Some(Said::Position(index)) => self.edge.nothing_until(index, &mut self.out),
         }
+    }
+
+    /// The home lacks frames, as one that has just begun from a snapshot does. Each other replica is asked for them, and then the home is told to do without.
+    fn ask_others(&mut self) {
+        let home = self.home.as_ref().map(Attending::node);
+        self.lose_home(home);
+        let others: Vec<u32> = self.replica_nodes().into_iter().filter(|node| Some(*node) != home).collect();
+        self.seeking_away = others.get(self.asked_others).map(|node| self.attend(*node, true));
+        self.asked_others += 1;
+        self.retry_at = Instant::now() + if self.seeking_away.is_some() { PULL_MAX } else { Duration::ZERO };
     }
 
     fn note_leader(&mut self, leader: Option<Leader>) {
@@ -274,7 +291,8 @@ impl EdgeTask {
     fn attend(&self, node: u32, away_from_home: bool) -> Seeking {
         let me = *self.shared.me.borrow();
         let lives = self.shared.lives.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let attend = Attend { shard: self.shard, incarnation: me.number, lives, after: self.edge.have(), away_from_home };
+        let (after, asked_others) = (self.edge.have(), self.asked_others >= self.replica_nodes().len());
+        let attend = Attend { shard: self.shard, incarnation: me.number, lives, after, away_from_home, asked_others };
         let (raft, replicas, metrics) = (self.shared.raft.clone(), self.shared.replicas.clone(), self.shared.metrics.clone());
         Box::pin(async move { Attending::begin(node, me, attend, &raft, &replicas, &metrics).await })
     }

@@ -348,13 +348,16 @@ impl ShardTask {
 
     fn attend(&mut self, attend: &Attend, mut subscriber: Subscriber) {
         let at_home = !attend.away_from_home;
-        match self.replica.attend(subscriber.edge, &attend.lives, attend.after, at_home, &mut self.out) {
+        match self.replica.attend(subscriber.edge, attend, &mut self.out) {
             Attendance::NotHome => {
                 subscriber.say(Said::NotHome { home: self.known_home() });
             }
             // It will be known in a moment, and the edge asks again.
             Attendance::Unknown => {
                 subscriber.say(Said::NotHome { home: Some(self.shared.me.borrow().node) });
+            }
+            Attendance::Missing => {
+                subscriber.say(Said::Missing);
             }
             Attendance::Joined { epoch, from, reset, frames } => {
                 subscriber.at_home = at_home;

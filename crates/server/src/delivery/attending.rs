@@ -102,6 +102,7 @@ impl Attending {
                     Ok(ToEdge::Joined { epoch, from, reset }) => Some(Said::Joined { epoch, from, reset }),
                     Ok(ToEdge::NotHome { home }) => Some(Said::NotHome { home }),
                     Ok(ToEdge::Position(index)) => Some(Said::Position(index)),
+                    Ok(ToEdge::Missing) => Some(Said::Missing),
                     Err(undecodable) => {
                         tracing::error!(%undecodable, "a home says what this version does not know");
                         None

@@ -39,6 +39,8 @@ pub enum Said {
     },
     /// The edge has everything up to here.
     Position(u64),
+    /// The home lacks frames that the edge lacks; others may have them.
+    Missing,
 }
 
 /// A frame that was encoded for edges: stanzas once per view, and the whole once for all other nodes.

@@ -80,6 +80,7 @@ fn encode(said: &Said, node: u32) -> Vec<u8> {
         Said::Joined { epoch, from, reset } => ToEdge::Joined { epoch: *epoch, from: *from, reset: *reset }.encode(),
         Said::NotHome { home } => ToEdge::NotHome { home: *home }.encode(),
         Said::Position(index) => ToEdge::Position(*index).encode(),
+        Said::Missing => ToEdge::Missing.encode(),
     }
 }
 
