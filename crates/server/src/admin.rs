@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::run::Addresses;
-use cluster::ClusterStatus;
+use cluster::{ClusterStatus, Upgraded};
 use rooms::{RoomLine, RoomShown};
 
 /// Bytes of what is asked, at most.
@@ -82,6 +82,8 @@ pub enum Ask {
         /// Its number.
         node: u32,
     },
+    /// The feature level is to be the highest that all nodes speak.
+    Upgrade,
     /// Up to [`ROOMS_MAX`] rooms, by address.
     RoomList {
         /// The last one of the answer before; none to begin.
@@ -121,6 +123,8 @@ pub enum Answer {
     },
     /// To [`Ask::Drain`] and [`Ask::Remove`]: it is decided.
     Decided,
+    /// To [`Ask::Upgrade`].
+    Upgraded(Upgraded),
     /// To [`Ask::RoomList`].
     Rooms {
         /// By address.

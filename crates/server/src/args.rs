@@ -138,7 +138,7 @@ pub enum ClusterCommand {
     },
     /// Makes this machine's node a member, before it is started for the first time
     Join(ClusterJoin),
-    /// Shows nodes, versions, who leads what, and whether all is well
+    /// Shows nodes, versions, the feature level, who leads what, and whether all is well
     Status(AsJson),
     /// Has a node hand over everything and take nothing new, before it is taken out
     Drain {
@@ -150,6 +150,9 @@ pub enum ClusterCommand {
         /// The node's number
         node: u32,
     },
+    /// Raises the feature level, when a new version runs on all nodes: to the highest that all of them speak. Nodes of older versions cannot join or come
+    /// back from then on
+    Upgrade,
     /// Goes on without what damage on this machine's disk hides; only for a node that was always alone, and does not run. The damaged files are kept
     AcceptLoss,
 }

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::admin::asking::{AskError, connect};
+use crate::admin::cluster::Upgraded;
 use crate::admin::{Answer, Ask};
 use crate::args::{AsJson, Cluster, ClusterCommand, ClusterInit, ClusterJoin, WhichNode};
 use crate::cluster;
@@ -45,6 +46,7 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
             );
             decide(node, &Ask::Remove { node: *number }, &said, out).map_err(ClusterError::Ask)
         }
+        ClusterCommand::Upgrade => upgrade(node, out).map_err(ClusterError::Ask),
         ClusterCommand::AcceptLoss => accept_loss(node, out),
     }
 }
@@ -97,6 +99,17 @@ fn status(form: &AsJson, node: &WhichNode, out: &mut impl Write) -> Result<(), A
         table::of(&status)
     };
     out.write_all(text.as_bytes()).map_err(AskError::Output)
+}
+
+fn upgrade(node: &WhichNode, out: &mut impl Write) -> Result<(), AskError> {
+    let said = match connect(node)?.obtain(&Ask::Upgrade)? {
+        Answer::Upgraded(Upgraded { from, to }) if from == to => {
+            format!("the feature level is {to} already, and no node speaks a higher one")
+        }
+        Answer::Upgraded(Upgraded { from, to }) => format!("the feature level is {to} now; it was {from}"),
+        _ => return Err(AskError::strange()),
+    };
+    writeln!(out, "{said}").map_err(AskError::Output)
 }
 
 fn decide(node: &WhichNode, ask: &Ask, said: &str, out: &mut impl Write) -> Result<(), AskError> {

@@ -4,7 +4,8 @@ use conclave_xmpp::BareJid;
 use prost::Message;
 
 use super::{
-    Authority, EndReason, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, NewNode, NodeEntry, NodeState, Placement,
+    Authority, EndReason, FEATURE_LEVEL_FIRST, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, NewNode, NodeEntry,
+    NodeState, Placement,
 };
 use crate::accounts::{AccountChange, AccountRefusal, AccountRequest, Secret};
 use crate::accounts_codec;
@@ -97,6 +98,7 @@ fn encode_node(node: u32, entry: &NodeEntry) -> wire::Node {
         clients: entry.clients.clone(),
         http: entry.http.clone(),
         invited_at_ms: entry.invited_at_ms,
+        feature_level: entry.feature_level,
     }
 }
 
@@ -117,6 +119,7 @@ fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
         clients: node.clients,
         http: node.http,
         invited_at_ms: node.invited_at_ms,
+        feature_level: node.feature_level,
     })
 }
 
@@ -152,7 +155,7 @@ pub(super) fn decode_place_record(bytes: &[u8]) -> Decoded<(u16, Placement)> {
 pub(super) fn encode_head(meta: &Meta) -> Vec<u8> {
     let begin = meta.authority().map(|authority| encode_begin(meta.cluster(), meta.shards(), meta.wait_for, authority));
     let meta_voters = meta.meta_voters.clone();
-    wire::Head { begin, feature_level: meta.feature_level(), last_node: meta.last_node, meta_voters }.encode_to_vec()
+    wire::Head { begin, feature_level: meta.feature_level, last_node: meta.last_node, meta_voters }.encode_to_vec()
 }
 
 pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
@@ -175,12 +178,13 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
             nodes: nodes.iter().map(|new| encode_node(new.node, &NodeEntry::invited(new.peer.clone(), 0))).collect(),
         }),
         MetaRequest::Invite { peer, now_ms } => To::Invite(wire::Invite { peer: peer.clone(), now_ms: *now_ms }),
-        MetaRequest::Register { node, peer, version, clients, http } => To::Register(wire::Register {
+        MetaRequest::Register { node, peer, version, clients, http, feature_level } => To::Register(wire::Register {
             node: *node,
             peer: peer.clone(),
             version: version.clone(),
             clients: clients.clone(),
             http: http.clone(),
+            feature_level: *feature_level,
         }),
         MetaRequest::End { incarnation, why } => {
             To::End(wire::End { node: incarnation.node, incarnation: incarnation.number, silent: *why == EndReason::Silent })
@@ -213,6 +217,8 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
             version: register.version,
             clients: register.clients,
             http: register.http,
+            // Who says none speaks the first.
+            feature_level: register.feature_level.max(FEATURE_LEVEL_FIRST),
         },
         From::End(end) => MetaRequest::End {
             incarnation: Incarnation { node: end.node, number: end.incarnation },
@@ -273,6 +279,7 @@ fn encode_refusal(refusal: &MetaRefusal) -> wire::refusal::Refusal {
         MetaRefusal::NoNumberLeft => To::NoNumberLeft(wire::Nothing {}),
         MetaRefusal::BadBeginning(what) => To::BadBeginning(what.clone()),
         MetaRefusal::Level { is } => To::Level(*is),
+        MetaRefusal::Behind { nodes, level } => To::Behind(wire::Behind { nodes: nodes.clone(), level: *level }),
         MetaRefusal::Account(AccountRefusal::Exists(jid)) => To::AccountExists(jid.to_string()),
         MetaRefusal::Account(AccountRefusal::Absent(jid)) => To::AccountAbsent(jid.to_string()),
     }
@@ -303,6 +310,7 @@ fn decode_refusal(refusal: wire::refusal::Refusal) -> MetaRefusal {
         From::NoNumberLeft(_) => MetaRefusal::NoNumberLeft,
         From::BadBeginning(what) => MetaRefusal::BadBeginning(what),
         From::Level(is) => MetaRefusal::Level { is },
+        From::Behind(behind) => MetaRefusal::Behind { nodes: behind.nodes, level: behind.level },
         From::AccountExists(jid) => MetaRefusal::Account(AccountRefusal::Exists(BareJid::from_stored(&jid))),
         From::AccountAbsent(jid) => MetaRefusal::Account(AccountRefusal::Absent(BareJid::from_stored(&jid))),
     }

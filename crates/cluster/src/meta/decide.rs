@@ -25,11 +25,7 @@ impl Meta {
             MetaRequest::Drain { node } => self.drain(*node)?,
             MetaRequest::Remove { node } => self.remove(*node)?,
             MetaRequest::Made { shard, voters } => self.made(*shard, voters),
-            MetaRequest::RaiseFeatureLevel { to } if *to < self.feature_level => {
-                return Err(MetaRefusal::Level { is: self.feature_level });
-            }
-            MetaRequest::RaiseFeatureLevel { to } if *to == self.feature_level => Vec::new(),
-            MetaRequest::RaiseFeatureLevel { to } => vec![MetaChange::FeatureLevel(*to)],
+            MetaRequest::RaiseFeatureLevel { to } => self.raise_feature_level(*to)?,
             MetaRequest::Account(request) => {
                 let change = self.accounts.decide(request).map_err(MetaRefusal::Account)?;
                 let (AccountChange::Put(jid, _) | AccountChange::Delete(jid)) = &change else {
@@ -73,10 +69,11 @@ impl Meta {
     }
 
     fn register(&self, request: &MetaRequest) -> Decided {
-        let MetaRequest::Register { node, peer, version, clients, http } = request else {
+        let MetaRequest::Register { node, peer, version, clients, http, feature_level } = request else {
             return Ok((Vec::new(), MetaDone::Done));
         };
         let former = self.nodes.get(node).ok_or(MetaRefusal::NoSuchNode(*node))?;
+        self.check_feature_level(*node, *feature_level)?;
         let entry = NodeEntry {
             peer: peer.clone(),
             state: if former.state == NodeState::Leaving { NodeState::Leaving } else { NodeState::Member },
@@ -87,6 +84,7 @@ impl Meta {
             clients: clients.clone(),
             http: http.clone(),
             invited_at_ms: former.invited_at_ms,
+            feature_level: *feature_level,
         };
         let registered = MetaDone::Registered(Incarnation { node: *node, number: entry.incarnation });
         let mut changes = vec![MetaChange::Node(*node, entry)];

@@ -5,6 +5,7 @@
 mod balance;
 pub mod codec;
 mod decide;
+mod feature_level;
 mod placement;
 mod register;
 mod request;
@@ -20,6 +21,7 @@ use crate::accounts::{AccountChange, Accounts, Secret};
 use crate::incarnation::Incarnation;
 use crate::lives::Lives;
 
+pub use feature_level::{FEATURE_LEVEL, FEATURE_LEVEL_FIRST};
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};
 pub use request::{EndReason, MetaDone, MetaRefusal, MetaRequest, NewNode};
@@ -30,6 +32,7 @@ pub struct Meta {
     cluster: String,
     shards: u16,
     wait_for: u32,
+    /// 0 before it was ever raised.
     feature_level: u32,
     authority: Option<Authority>,
     /// The highest number that a node ever had.
@@ -83,7 +86,7 @@ pub enum MetaChange {
     MetaVoters(Vec<u32>),
     /// A shard is to be so from now on.
     Place(u16, Placement),
-    /// All nodes understand this much.
+    /// New kinds of entry and state up to this level may be written: all nodes speak it.
     FeatureLevel(u32),
     /// A change of the accounts.
     Account(AccountChange),
@@ -103,11 +106,6 @@ impl Meta {
     /// How many shards there are.
     pub fn shards(&self) -> u16 {
         self.shards
-    }
-
-    /// What all nodes understand; new kinds of entry and state are written only behind it.
-    pub fn feature_level(&self) -> u32 {
-        self.feature_level
     }
 
     /// Who signs the certificates of nodes.

@@ -21,6 +21,8 @@ pub struct NodeEntry {
     pub http: Option<String>,
     /// When it was invited, in milliseconds since 1970.
     pub invited_at_ms: u64,
+    /// The highest feature level that its program speaks, as it said; 0 if it said none, or never came.
+    pub feature_level: u32,
 }
 
 /// What a node is to the cluster.
@@ -47,6 +49,7 @@ impl NodeEntry {
             clients: Vec::new(),
             http: None,
             invited_at_ms: now_ms,
+            feature_level: 0,
         }
     }
 

@@ -45,6 +45,8 @@ pub enum MetaRequest {
         clients: Vec<String>,
         /// Where those reach it who watch.
         http: Option<String>,
+        /// The highest feature level that its program speaks.
+        feature_level: u32,
     },
     /// An incarnation is over.
     End {
@@ -72,7 +74,7 @@ pub enum MetaRequest {
     },
     /// Something about the accounts.
     Account(AccountRequest),
-    /// All nodes are new enough.
+    /// All programs are new enough.
     RaiseFeatureLevel {
         /// For this.
         to: u32,
@@ -139,6 +141,13 @@ pub enum MetaRefusal {
         /// What it is.
         is: u32,
     },
+    /// Programs are too old for a feature level.
+    Behind {
+        /// Of these nodes, ascending.
+        nodes: Vec<u32>,
+        /// For this level.
+        level: u32,
+    },
     /// About accounts.
     Account(AccountRefusal),
 }
@@ -164,20 +173,31 @@ impl fmt::Display for MetaRefusal {
                 )
             }
             MetaRefusal::TooFewRun { node, silent } => {
-                let silent: Vec<String> = silent.iter().map(u32::to_string).collect();
                 write!(
                     f,
                     "node {node} cannot be taken out now: with the nodes that do not run ({}) away as well, some shards would have no majority; start those \
                      first, or take them out before it",
-                    silent.join(", ")
+                    listed(silent)
                 )
             }
             MetaRefusal::NoNumberLeft => f.write_str("there is no number left for it; a new cluster has to be made"),
             MetaRefusal::BadBeginning(what) => write!(f, "a cluster cannot begin like this: {what}"),
             MetaRefusal::Level { is } => write!(f, "the feature level is {is} and never goes back"),
+            MetaRefusal::Behind { nodes, level } => {
+                let (which, speak) = if nodes.len() == 1 { ("node", "does") } else { ("nodes", "do") };
+                write!(
+                    f,
+                    "{which} {} {speak} not speak feature level {level}: start a newer version of the program there first",
+                    listed(nodes)
+                )
+            }
             MetaRefusal::Account(refusal) => refusal.fmt(f),
         }
     }
+}
+
+fn listed(nodes: &[u32]) -> String {
+    nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl std::error::Error for MetaRefusal {}

@@ -1,4 +1,5 @@
 mod decisions;
+mod feature_levels;
 mod histories;
 
 use conclave_xmpp::{BareJid, Credentials};
@@ -19,7 +20,13 @@ fn begin(wait_for: u32, nodes: u32) -> MetaRequest {
 }
 
 fn register(node: u32) -> MetaRequest {
-    MetaRequest::Register { node, peer: format!("h{node}:1"), version: "1".to_owned(), clients: Vec::new(), http: None }
+    register_at(node, FEATURE_LEVEL)
+}
+
+/// As a program that speaks this feature level.
+fn register_at(node: u32, feature_level: u32) -> MetaRequest {
+    let (peer, version) = (format!("h{node}:1"), "1".to_owned());
+    MetaRequest::Register { node, peer, version, clients: Vec::new(), http: None, feature_level }
 }
 
 /// Asks, applies, and checks on the way that requests, outcomes, entries and records survive their bytes.
@@ -152,8 +159,6 @@ fn accounts_are_a_part() {
     assert!(matches!(ask(&mut meta, add()), Err(MetaRefusal::Account(_))));
     ask(&mut meta, MetaRequest::Account(AccountRequest::Delete(jid.clone()))).unwrap();
     assert!(meta.accounts().credentials(&jid).is_none());
-    ask(&mut meta, MetaRequest::RaiseFeatureLevel { to: 2 }).unwrap();
-    assert_eq!(ask(&mut meta, MetaRequest::RaiseFeatureLevel { to: 1 }), Err(MetaRefusal::Level { is: 2 }));
 }
 
 proptest! {

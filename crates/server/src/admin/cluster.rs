@@ -23,6 +23,18 @@ pub trait Membership: Send + Sync {
     fn drain(&self, node: u32) -> Later<'_, ()>;
     /// Takes a node out for good. Its number is never used again.
     fn remove(&self, node: u32) -> Later<'_, ()>;
+    /// Raises the feature level to the highest that all nodes speak. Refused if there is none above the one of the cluster, and some nodes speak more
+    /// than others.
+    fn upgrade(&self) -> Later<'_, Upgraded>;
+}
+
+/// What has become of the feature level.
+#[derive(Clone, Copy, Serialize, Deserialize, PartialEq, Eq, Debug)]
+pub struct Upgraded {
+    /// What it was.
+    pub from: u32,
+    /// What it is; the same if no node speaks more.
+    pub to: u32,
 }
 
 /// A cluster at one moment, as one node knows it.
@@ -32,6 +44,8 @@ pub struct ClusterStatus {
     pub cluster: String,
     /// The node that says so.
     pub told_by: u32,
+    /// What may be written into logs and states, so that every node can read it.
+    pub feature_level: u32,
     /// At a glance.
     pub health: Health,
     /// Why it is not healthy; sentences for people.
@@ -77,6 +91,8 @@ pub struct NodeLine {
     pub stands: NodeStands,
     /// Of its program; empty if it never came.
     pub version: String,
+    /// The highest feature level that its program speaks; 0 if it never came.
+    pub feature_level: u32,
     /// Which of its lives this is; 0 if it never came.
     pub incarnation: u32,
     /// Where the others reach it, `host:port`.
@@ -113,12 +129,19 @@ pub struct Behind {
 
 impl ClusterStatus {
     /// Judges health by nodes and groups.
-    pub fn new(cluster: String, told_by: u32, nodes: Vec<NodeLine>, groups: Vec<GroupLine>) -> ClusterStatus {
-        let mut status = ClusterStatus { cluster, told_by, health: Health::Healthy, reasons: Vec::new(), nodes, groups };
+    pub fn new(cluster: String, told_by: u32, feature_level: u32, nodes: Vec<NodeLine>, groups: Vec<GroupLine>) -> ClusterStatus {
+        let (health, reasons) = (Health::Healthy, Vec::new());
+        let mut status = ClusterStatus { cluster, told_by, feature_level, health, reasons, nodes, groups };
         status.judge_leaders();
         status.judge_nodes();
         status.judge_replicas();
         status
+    }
+
+    /// The feature level that an upgrade would bring, if it is above that of the cluster.
+    pub fn next_feature_level(&self) -> Option<u32> {
+        let came = self.nodes.iter().filter(|node| node.incarnation > 0);
+        came.map(|node| node.feature_level).min().filter(|all_speak| *all_speak > self.feature_level)
     }
 
     fn judge_leaders(&mut self) {
@@ -203,7 +226,8 @@ mod tests {
     use super::*;
 
     fn node(node: u32, stands: NodeStands) -> NodeLine {
-        NodeLine { node, stands, version: "0.1.0".to_owned(), incarnation: 1, peer: format!("10.0.0.{node}:5269") }
+        let peer = format!("10.0.0.{node}:5269");
+        NodeLine { node, stands, version: "0.1.0".to_owned(), feature_level: 1, incarnation: 1, peer }
     }
 
     fn group(shard: Option<u16>, leader: Option<u32>, voters: &[u32], behind: &[(u32, u64)]) -> GroupLine {
@@ -212,7 +236,7 @@ mod tests {
     }
 
     fn check(nodes: &[NodeLine], groups: &[GroupLine], expected: Expect) {
-        let status = ClusterStatus::new("c".to_owned(), 1, nodes.to_vec(), groups.to_vec());
+        let status = ClusterStatus::new("c".to_owned(), 1, 1, nodes.to_vec(), groups.to_vec());
         expected.assert_eq(&format!("{:?}\n{}\n", status.health, status.reasons.join("\n")));
     }
 

@@ -127,7 +127,9 @@ async fn answer(ask: Ask, node: &Node) -> Answer {
             let behind = behind.map(|text| BareJid::from_stored(&text));
             page(&node.accounts.behind(behind.as_ref(), LIST_MAX + 1))
         }
-        Ask::ClusterStatus | Ask::Invite { .. } | Ask::Drain { .. } | Ask::Remove { .. } => cluster(ask, node).await,
+        Ask::ClusterStatus | Ask::Invite { .. } | Ask::Drain { .. } | Ask::Remove { .. } | Ask::Upgrade => {
+            cluster(ask, node).await
+        }
         Ask::RoomList { .. } | Ask::RoomShow { .. } => rooms(ask, node, &node.settings.service_domain).await,
     }
 }
@@ -137,6 +139,7 @@ pub(crate) async fn cluster(ask: Ask, membership: &dyn Membership) -> Answer {
         Ask::Invite { peer } => later(membership.invite(peer), |token| Answer::Invited { token }).await,
         Ask::Drain { node } => later(membership.drain(node), |()| Answer::Decided).await,
         Ask::Remove { node } => later(membership.remove(node), |()| Answer::Decided).await,
+        Ask::Upgrade => later(membership.upgrade(), Answer::Upgraded).await,
         _ => later(membership.status(), Answer::Cluster).await,
     }
 }

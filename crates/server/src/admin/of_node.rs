@@ -6,7 +6,7 @@ use conclave_cluster::meta::{Meta, MetaRequest, NodeEntry, NodeState};
 use conclave_raft::{Group, NodeId};
 use conclave_xmpp::BareJid;
 
-use super::cluster::{ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands};
+use super::cluster::{ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands, Upgraded};
 use super::rooms::{RoomLine, RoomShown, Rooms};
 use super::standing;
 use crate::run::Node;
@@ -29,6 +29,18 @@ impl Membership for Node {
 
     fn remove(&self, node: u32) -> Later<'_, ()> {
         Box::pin(async move { ask(self, MetaRequest::Remove { node }).await })
+    }
+
+    fn upgrade(&self) -> Later<'_, Upgraded> {
+        Box::pin(async {
+            let (from, to) = {
+                let meta = self.cluster.meta();
+                let meta = meta.borrow();
+                (meta.feature_level(), meta.feature_level_to_ask_for())
+            };
+            ask(self, MetaRequest::RaiseFeatureLevel { to }).await?;
+            Ok(Upgraded { from, to })
+        })
     }
 }
 
@@ -77,7 +89,8 @@ async fn cluster_status(node: &Node) -> ClusterStatus {
         line(Some(shard), node.cluster.group(shard), voters, node.hub.home_of(shard))
     });
     let groups = std::iter::once(of_meta).chain(shards).collect();
-    ClusterStatus::new(meta.cluster().to_owned(), node.cluster.me().borrow().node, nodes, groups)
+    let told_by = node.cluster.me().borrow().node;
+    ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups)
 }
 
 fn node_line(meta: &Meta, node: u32, entry: &NodeEntry) -> NodeLine {
@@ -88,7 +101,8 @@ fn node_line(meta: &Meta, node: u32, entry: &NodeEntry) -> NodeLine {
         _ if lives => NodeStands::Serving,
         _ => NodeStands::Down,
     };
-    NodeLine { node, stands, version: entry.version.clone(), incarnation: entry.incarnation, peer: entry.peer.clone() }
+    let NodeEntry { version, incarnation, peer, .. } = entry.clone();
+    NodeLine { node, stands, version, feature_level: entry.speaks(), incarnation, peer }
 }
 
 /// By the replica of this node, where the leader was not heard: who leads is hearsay, and how far the replicas are is not known.

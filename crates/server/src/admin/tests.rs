@@ -59,7 +59,7 @@ async fn what_is_no_request_is_said_and_does_no_harm() {
         {"answer":"refused","reason":"malformed","text":"that is no request: EOF while parsing a value at line 1 column 0"}
         {"answer":"refused","reason":"malformed","text":"that is no request: EOF while parsing an object at line 1 column 1"}
         {"answer":"refused","reason":"malformed","text":"that is no request: expected value at line 1 column 1"}
-        {"answer":"refused","reason":"malformed","text":"that is no request: unknown variant `reboot`, expected one of `status`, `user_add`, `user_passwd`, `user_del`, `user_list`, `cluster_status`, `invite`, `drain`, `remove`, `room_list`, `room_show` at line 1 column 15"}
+        {"answer":"refused","reason":"malformed","text":"that is no request: unknown variant `reboot`, expected one of `status`, `user_add`, `user_passwd`, `user_del`, `user_list`, `cluster_status`, `invite`, `drain`, `remove`, `upgrade`, `room_list`, `room_show` at line 1 column 15"}
         {"answer":"refused","reason":"malformed","text":"that is no request: missing field `password`"}
         {"answer":"refused","reason":"malformed","text":"that is no request: unknown field `force`, expected `name`"}
         {"answer":"refused","reason":"malformed","text":"that is no request: invalid type: integer `1`, expected variant identifier at line 1 column 2"}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use conclave_cluster::Incarnation;
-use conclave_cluster::meta::{Meta, MetaDone, MetaRequest};
+use conclave_cluster::meta::{FEATURE_LEVEL, Meta, MetaDone, MetaRequest};
 use tracing::{info, warn};
 
 use super::asking::{ask, decided};
@@ -51,6 +51,7 @@ fn request(inner: &Inner) -> MetaRequest {
         version: settings.version.clone(),
         clients: settings.clients.clone(),
         http: settings.http.clone(),
+        feature_level: FEATURE_LEVEL,
     }
 }
 

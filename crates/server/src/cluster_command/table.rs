@@ -12,7 +12,18 @@ pub fn of(status: &ClusterStatus) -> String {
         let _ = writeln!(text, "  {reason}");
     }
     let shards = status.groups.iter().filter(|group| group.shard.is_some()).count();
-    let _ = writeln!(text, "cluster {}, {shards} shards, told by node {}\n", status.cluster, status.told_by);
+    let _ = writeln!(
+        text,
+        "cluster {}, {shards} shards, feature level {}, told by node {}",
+        status.cluster, status.feature_level, status.told_by
+    );
+    if let Some(next) = status.next_feature_level() {
+        let _ = writeln!(
+            text,
+            "all nodes speak feature level {next}: `conclave cluster upgrade` raises it, and there is no way back"
+        );
+    }
+    text.push('\n');
     text += &aligned(
         ["NODE", "STATE", "VERSION", "LIFE", "PEERS AT", "LEADS"],
         status.nodes.iter().map(|node| node_row(node, status)),

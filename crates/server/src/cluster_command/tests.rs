@@ -8,7 +8,7 @@ use crate::admin::cluster::{Behind, ClusterStatus, GroupLine, Later, Membership,
 use crate::admin::{listener, scripted};
 use crate::args::{Arguments, Command};
 
-/// A cluster that remembers what it was asked.
+/// A cluster that remembers what it was asked. The last node to become new does so before the third upgrade.
 #[derive(Default)]
 struct Asked(Mutex<Vec<String>>);
 
@@ -30,12 +30,24 @@ impl Membership for Asked {
     fn remove(&self, node: u32) -> Later<'_, ()> {
         Box::pin(async move { Err(format!("node {node} still has replicas; drain it first")) })
     }
+
+    fn upgrade(&self) -> Later<'_, Upgraded> {
+        let mut asked = self.0.lock().unwrap();
+        asked.push("upgrade".to_owned());
+        let outcome = match asked.iter().filter(|what| *what == "upgrade").count() {
+            1 => Ok(Upgraded { from: 1, to: 1 }),
+            2 => Err("node 3 does not speak feature level 2".to_owned()),
+            _ => Ok(Upgraded { from: 1, to: 2 }),
+        };
+        Box::pin(async { outcome })
+    }
 }
 
 fn three() -> ClusterStatus {
     let node = |node: u32, stands, incarnation| {
         let version = if incarnation == 0 { "" } else { "0.1.0" }.to_owned();
-        NodeLine { node, stands, version, incarnation, peer: format!("10.0.0.{node}:7400") }
+        let feature_level = if incarnation == 0 { 0 } else { 1 };
+        NodeLine { node, stands, version, feature_level, incarnation, peer: format!("10.0.0.{node}:7400") }
     };
     let group = |shard: Option<u16>, leader, behind: &[Behind]| GroupLine {
         shard,
@@ -53,7 +65,8 @@ fn three() -> ClusterStatus {
     groups.push(GroupLine { learners: vec![4], ..group(Some(7), Some(2), &[]) });
     let nodes =
         [(1, NodeStands::Serving, 4), (2, NodeStands::Draining, 1), (3, NodeStands::Down, 12), (4, NodeStands::Invited, 0)];
-    ClusterStatus::new("c0ffee".to_owned(), 1, nodes.map(|(number, stands, life)| node(number, stands, life)).to_vec(), groups)
+    let nodes = nodes.map(|(number, stands, life)| node(number, stands, life)).to_vec();
+    ClusterStatus::new("c0ffee".to_owned(), 1, 1, nodes, groups)
 }
 
 /// As typed behind `conclave cluster`; what it says, or why not.
@@ -75,7 +88,7 @@ fn a_cluster_is_seen_at_a_glance() {
         unavailable: some rooms or accounts are not served
           shard 5 has no leader: is a majority of the replicas running?
           node 3 is down: start it again, or take it out with `conclave cluster remove 3`
-        cluster c0ffee, 8 shards, told by node 1
+        cluster c0ffee, 8 shards, feature level 1, told by node 1
 
         NODE  STATE     VERSION  LIFE  PEERS AT       LEADS
         1     serving   0.1.0    4     10.0.0.1:7400  meta, 0, 2, 4
@@ -96,6 +109,7 @@ fn a_cluster_is_seen_at_a_glance() {
         node: 1,
         stands: NodeStands::Serving,
         version: "0.1.0".to_owned(),
+        feature_level: 2,
         incarnation: 1,
         peer: "127.0.0.1:7400".to_owned(),
     };
@@ -111,7 +125,8 @@ fn a_cluster_is_seen_at_a_glance() {
     let groups = [None].into_iter().chain((0..16).map(Some)).map(group).collect();
     expect![[r#"
         healthy
-        cluster c0ffee, 16 shards, told by node 1
+        cluster c0ffee, 16 shards, feature level 1, told by node 1
+        all nodes speak feature level 2: `conclave cluster upgrade` raises it, and there is no way back
 
         NODE  STATE    VERSION  LIFE  PEERS AT        LEADS
         1     serving  0.1.0    1     127.0.0.1:7400  meta, 0-15
@@ -120,7 +135,7 @@ fn a_cluster_is_seen_at_a_glance() {
         meta    1       1         nobody
         0-15    1       1         nobody
     "#]]
-    .assert_eq(&table::of(&ClusterStatus::new("c0ffee".to_owned(), 1, vec![alone], groups)));
+    .assert_eq(&table::of(&ClusterStatus::new("c0ffee".to_owned(), 1, 1, vec![alone], groups)));
 }
 
 #[test]
@@ -133,8 +148,8 @@ fn a_running_node_is_asked() {
         let node = node.clone();
         Box::pin(async move { listener::cluster(ask, node.as_ref()).await })
     });
-    for words in ["invite 10.0.0.4:7400 --dir DIR", "drain 2 --dir DIR", "remove 2 --dir DIR"] {
-        said += &typed(words, dir.path());
+    for words in ["invite 10.0.0.4:7400", "drain 2", "remove 2", "upgrade", "upgrade", "upgrade"] {
+        said += &typed(&format!("{words} --dir DIR"), dir.path());
     }
     assert_eq!(typed("status --dir DIR", dir.path()), table::of(&three()));
     let json = typed("status --json --dir DIR", dir.path());
@@ -144,8 +159,11 @@ fn a_running_node_is_asked() {
         TOKEN
         node 2 hands over what it has; `conclave cluster status` shows how far it is
         not done: node 2 still has replicas; drain it first
+        the feature level is 1 already, and no node speaks a higher one
+        not done: node 3 does not speak feature level 2
+        the feature level is 2 now; it was 1
     "#]].assert_eq(&said);
-    assert_eq!(*asked.0.lock().unwrap(), ["invite 10.0.0.4:7400", "drain 2"]);
+    assert_eq!(*asked.0.lock().unwrap(), ["invite 10.0.0.4:7400", "drain 2", "upgrade", "upgrade", "upgrade"]);
 }
 
 #[test]
@@ -163,7 +181,7 @@ fn a_directory_becomes_one_node_and_no_other() {
 
 #[test]
 fn a_token_comes_from_the_command_line_or_a_file() {
-    for words in ["join", "join TOKEN --token-file F", "init --shards 0", "drain x", "invite"] {
+    for words in ["join", "join TOKEN --token-file F", "init --shards 0", "drain x", "invite", "upgrade 2"] {
         let arguments = ["conclave", "cluster"].into_iter().chain(words.split(' '));
         assert!(Arguments::try_parse_from(arguments).is_err(), "{words}");
     }

@@ -18,6 +18,10 @@ fn named(cluster: &str, numbers: &[u32]) -> MetaRequest {
     MetaRequest::Begin { cluster: cluster.to_owned(), shards, wait_for, secret, authority, nodes }
 }
 
+fn raise(to: u32) -> MetaRequest {
+    MetaRequest::RaiseFeatureLevel { to }
+}
+
 /// In a cluster of so many nodes, after these requests.
 fn after(nodes: u32, requests: &[MetaRequest]) -> Meta {
     let mut meta = cluster_of(nodes);
@@ -52,7 +56,9 @@ fn a_refusal_says_what_can_be_done() {
         (unmade, remove(1)),
         (last.clone(), MetaRequest::Invite { peer: "h:1".to_owned(), now_ms: 1 }),
         (last, register(u32::MAX)),
-        (after(1, &[MetaRequest::RaiseFeatureLevel { to: 3 }]), MetaRequest::RaiseFeatureLevel { to: 2 }),
+        (after(1, &[register_at(1, 3), raise(3)]), raise(2)),
+        (after(1, &[register_at(1, 3), raise(3)]), register_at(1, 2)),
+        (after(3, &[register_at(1, 3)]), raise(3)),
     ]
     .into_iter()
     .map(|(mut meta, request)| ask(&mut meta, request).unwrap_err().to_string())
@@ -76,7 +82,9 @@ fn a_refusal_says_what_can_be_done() {
         node 1 is about to make the replicas of a shard; start it if it does not run, and try again in a moment
         there is no number left for it; a new cluster has to be made
         there is no number left for it; a new cluster has to be made
-        the feature level is 3 and never goes back"#]].assert_eq(&refusals.join("\n"));
+        the feature level is 3 and never goes back
+        node 1 does not speak feature level 3: start a newer version of the program there first
+        nodes 2, 3 do not speak feature level 3: start a newer version of the program there first"#]].assert_eq(&refusals.join("\n"));
 }
 
 #[test]
@@ -95,7 +103,8 @@ fn what_is_so_already_is_not_logged_again() {
         // Nobody would make it any more.
         (after(3, &[]), made(0, &[])),
         (after(3, &[]), made(8, &[1])),
-        (after(1, &[MetaRequest::RaiseFeatureLevel { to: 3 }]), MetaRequest::RaiseFeatureLevel { to: 3 }),
+        (after(1, &[register_at(1, 3), raise(3)]), raise(3)),
+        (after(1, &[]), raise(FEATURE_LEVEL_FIRST)),
     ] {
         assert_eq!(meta.decide(&request), Ok((Vec::new(), MetaDone::Done)), "{request:?}");
     }
