@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::metrics::{self, Metrics};
+use crate::metrics::{Format, Metrics};
 
 /// Connections at one time; others wait. Those who watch are few.
 const CONNECTIONS_MAX: usize = 32;
@@ -77,8 +77,10 @@ pub async fn serve(listener: TcpListener, answers: Arc<Answers>, shutdown: Cance
 }
 
 async fn converse(stream: TcpStream, answers: &Answers) {
-    let service =
-        service_fn(|request: Request<Incoming>| ready(Ok::<_, Infallible>(answers.to(request.method(), request.uri().path()))));
+    let service = service_fn(|request: Request<Incoming>| {
+        let format = Format::wanted(request.headers());
+        ready(Ok::<_, Infallible>(answers.to(request.method(), request.uri().path(), format)))
+    });
     let mut http = http1::Builder::new();
     http.keep_alive(false).half_close(true).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     http.timer(TokioTimer::new()).header_read_timeout(CONNECTION_MAX);
@@ -88,7 +90,7 @@ async fn converse(stream: TcpStream, answers: &Answers) {
 }
 
 impl Answers {
-    fn to(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    fn to(&self, method: &Method, path: &str, format: Format) -> Response<Full<Bytes>> {
         if !["/metrics", "/healthz", "/readyz"].contains(&path) {
             return text(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz\n".to_owned());
         }
@@ -100,7 +102,7 @@ impl Answers {
         match path {
             "/healthz" => checked((self.healthy)()),
             "/readyz" => checked((self.ready)()),
-            _ => answer(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.text()),
+            _ => answer(StatusCode::OK, format.content_type(), self.metrics.text_in(format)),
         }
     }
 }

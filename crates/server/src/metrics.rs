@@ -1,7 +1,8 @@
-//! What a node counts of itself, as Prometheus reads it (the OpenMetrics text format).
+//! What a node counts of itself, as Prometheus reads it.
 //!
 //! What happens often is counted in atomic numbers, without a lock; what a shard or the log knows anyway is asked for when somebody reads.
 
+mod format;
 mod histogram;
 mod raft_log;
 mod shard_figures;
@@ -16,6 +17,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use format::Format;
 pub use histogram::Histogram;
 pub use shard_figures::ShardFigures;
 
@@ -27,9 +29,6 @@ pub type Counter = prometheus_client::metrics::counter::Counter<u64, AtomicU64>;
 
 /// A number that goes up and down.
 pub type Gauge = prometheus_client::metrics::gauge::Gauge;
-
-/// The type of what [`Metrics::text`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The counts of one node. Every field is one metric, by its own name behind `conclave_`.
 pub struct Metrics {
@@ -100,8 +99,16 @@ impl Metrics {
         self.raft_log.ask(ask);
     }
 
-    /// Everything, in the format of [`CONTENT_TYPE`].
-    pub fn text(&self) -> String {
+    /// Everything, in this format.
+    pub fn text_in(&self, format: Format) -> String {
+        match format {
+            Format::OpenMetrics => self.text(),
+            Format::Prometheus => format::prometheus(&self.text()),
+        }
+    }
+
+    /// Everything, in OpenMetrics.
+    fn text(&self) -> String {
         let mut text = String::new();
         match text::encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -113,8 +113,18 @@ async fn health_and_readiness_are_told_with_the_reason() {
 
 #[tokio::test]
 async fn metrics_are_text_that_prometheus_reads() {
-    let said = watched().await.said(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let watched = watched().await;
+    let said = watched.said(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(said.starts_with("HTTP/1.1 200 OK\n"), "{said}");
+    assert!(said.contains("\ncontent-type: text/plain; version=0.0.4; charset=utf-8\n"), "{said}");
+    assert!(said.contains("\nconclave_sessions 0\n") && !said.contains("# EOF"), "{said}");
+    assert!(said.contains("\n# TYPE conclave_commits_total counter\nconclave_commits_total 0\n"), "{said}");
+    assert!(said.contains("\n# TYPE conclave_build_info gauge\nconclave_build_info{version="), "{said}");
+    let kinds = said.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').nth(1));
+    assert!(kinds.into_iter().all(|kind| ["counter", "gauge", "histogram"].contains(&kind)), "{said}");
+
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let said = watched.said(format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n").as_bytes()).await;
     assert!(said.contains("\ncontent-type: application/openmetrics-text; version=1.0.0; charset=utf-8\n"), "{said}");
     assert!(said.contains("\nconclave_sessions 0\n") && said.ends_with("# EOF\n"), "{said}");
 }
