@@ -76,8 +76,9 @@ pub(super) const KEYS: &[Key] = &[
                 Ok(())
             },
         },
-        "Where other nodes of the cluster connect, with TLS [default: the address that the node was invited with; else 127.0.0.1 at any port, \
-         enough for a node alone]",
+        "Where other nodes of the cluster connect. They speak TLS 1.3 with certificates of the cluster's own authority, both ways, which \
+         `cluster invite` and `cluster join` bring about; `certificate` and `key` are for clients only [default: the address that the node was invited \
+         with; else 127.0.0.1 at any port, enough for a node alone]",
     ),
     key(
         "peer_advertise",
@@ -89,7 +90,7 @@ pub(super) const KEYS: &[Key] = &[
                 Ok(())
             },
         },
-        "Where other nodes find this one, HOST:PORT [default: where it listens]",
+        "Where other nodes find this one, HOST:PORT; they are told at each of its starts [default: where it listens; if that is everywhere, the address that it was invited with]",
     ),
     key(
         "initial_nodes",
@@ -129,7 +130,8 @@ pub(super) const KEYS: &[Key] = &[
             default: NODE_SILENT_MS_DEFAULT,
             set: |draft, number| draft.node_silent_ms = number,
         },
-        "Milliseconds without a sign of life after which a node counts as dead; the same on all nodes",
+        "Milliseconds without a sign of life after which a node counts as dead; one whose process is proven to be gone does after 1000 already. A node says \
+         five times in its own that it lives, and the node that leads counts by its own: it has to be the same on all nodes",
     ),
     key(
         "certificate",
