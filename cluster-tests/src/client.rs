@@ -68,12 +68,23 @@ impl Client {
 
     /// Waits for a stanza at most so long, and passes over all before it.
     pub async fn until_within(&mut self, limit: Duration, what: &str, is: impl Fn(&Element) -> bool) -> Element {
+        match self.try_until(limit, is).await {
+            Ok(Some(stanza)) => stanza,
+            other => self.miss(what, limit, other.err()),
+        }
+    }
+
+    /// The same; nothing if it does not come in time.
+    pub async fn try_until(
+        &mut self,
+        limit: Duration,
+        is: impl Fn(&Element) -> bool,
+    ) -> Result<Option<Element>, ConnectionError> {
         let deadline = deadline(limit);
         loop {
             match self.connection.next(deadline).await {
-                Ok(Some(stanza)) if is(&stanza) => return stanza,
-                Ok(Some(stanza)) => self.passed.push(stanza),
-                other => self.miss(what, limit, other.err()),
+                Ok(Some(stanza)) if !is(&stanza) => self.passed.push(stanza),
+                other => return other,
             }
         }
     }

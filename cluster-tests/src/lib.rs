@@ -12,8 +12,8 @@
 //! | I3 acknowledged is durable | [`i3_durable`] |
 //! | I4 at most once per send | [`i4_at_most_once`] |
 //!
-//! The rest is for real processes: [`Cluster`] starts, kills, freezes, drains and restarts nodes, [`Client`] is a client that a test drives, and
-//! a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
+//! The rest is for real processes: [`Cluster`] starts, kills, freezes, drains and restarts nodes, [`Wires`] between them can be cut, a
+//! [`Client`] is driven by a test, and a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
 pub mod awaiting;
 pub mod client;
@@ -34,6 +34,7 @@ pub mod simulation;
 mod sketch;
 pub mod speaker;
 pub mod verdict;
+pub mod wires;
 
 pub use client::Client;
 pub use cluster::Cluster;
@@ -41,6 +42,7 @@ pub use committed::Committed;
 pub use history::{Event, History, Line};
 pub use recorder::Recorder;
 pub use verdict::Verdict;
+pub use wires::{Wire, Wires};
 
 /// All checkers with the names of their promises.
 pub const CHECKERS: [(&str, Checker); 4] = [

@@ -44,11 +44,6 @@ impl Cluster {
         self.tell(by, &["cluster", "remove", &node.to_string()]);
     }
 
-    /// What a node says of the cluster; nothing if it does not answer.
-    pub fn status(&self, by: u32) -> Option<ClusterStatus> {
-        self.program.status(&self.node_dir(by)).ok()
-    }
-
     /// Waits until what a node says of the cluster is as it should be.
     pub fn await_status(&self, by: u32, what: &str, is: impl Fn(&ClusterStatus) -> bool) -> ClusterStatus {
         awaited_while(&format!("{what}, as seen by node {by}"), || {
