@@ -145,6 +145,13 @@ impl Home {
         }
     }
 
+    /// A request that need not be carried out, as a later one of the same session says as much.
+    pub fn superseded(&mut self, from: Incarnation, request: &Request, out: &mut Vec<Output>) {
+        if self.epoch.is_some() {
+            self.done(request, from.attachment(), out);
+        }
+    }
+
     /// An entry is folded: what was waiting for it follows. Nothing if it ends this office.
     #[must_use]
     pub fn committed(

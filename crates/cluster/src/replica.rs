@@ -168,6 +168,13 @@ impl Replica {
         }
     }
 
+    /// An edge asked something that a later request says as well: it is answered, and nothing else.
+    pub fn superseded(&mut self, from: Incarnation, request: &Request, out: &mut Vec<Output>) {
+        if let Some(home) = &mut self.home {
+            home.superseded(from, request, out);
+        }
+    }
+
     /// An edge that attends has all frames up to an index.
     pub fn acknowledged(&mut self, node: u32, index: u64) {
         if let Some(home) = &mut self.home {

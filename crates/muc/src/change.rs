@@ -1,4 +1,4 @@
-//! Changes: what the home decided, as the log holds it. They carry decisions, never questions.
+//! Changes: what was decided, as a log holds it. They carry decisions, never questions.
 
 use compact_str::CompactString;
 use conclave_xmpp::{BareJid, Fragment, FullJid, MessageKind, Nick, Timestamp};

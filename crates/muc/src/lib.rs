@@ -1,7 +1,7 @@
 //! One room of a group-chat service (XEP-0045).
 //!
 //! `decide(room, request) -> change or refusal` has all the rules; `apply(room, entry) -> effects` has none. The log lies between
-//! them: nothing is seen before it is committed, and every replica folds the same entries to the same room.
+//! them: nothing is seen before it is committed, and the same entries make the same room wherever they are folded.
 //!
 //! This crate does not know that there is more than one node. It has no clock, no I/O and no chance: time and secrets come in with
 //! the [`Context`], and what must be sent comes out as [`Effect`]s.

@@ -31,10 +31,10 @@ pub enum Asked {
     },
 }
 
-/// What a room needs from elsewhere to decide; resolved by the home, so that the change says all.
+/// What a room needs from elsewhere to decide; resolved by the caller, so that the change says all.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The time at the home.
+    /// The time.
     pub now: Timestamp,
     /// The rules of the service.
     pub service: std::sync::Arc<Service>,

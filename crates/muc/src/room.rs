@@ -95,7 +95,7 @@ impl Room {
         self.life.is_none()
     }
 
-    /// All the rules. On the home only, on the room with everything in flight folded in.
+    /// All the rules. Judged once for each request, on the room with every earlier change folded in.
     pub fn decide(&self, request: &Request, context: &Context) -> Result<Outcome, Refusal> {
         if self.is_superseded(request) {
             return Ok(Outcome::Nothing);

@@ -386,7 +386,17 @@ impl ShardTask {
             while self.replica.has_room()
                 && let Some((from, link, request)) = self.requests.pop_front()
             {
-                if self.subscribers.iter().any(|subscriber| subscriber.link == link) {
+                if !self.subscribers.iter().any(|subscriber| subscriber.link == link) {
+                    continue;
+                }
+                // What the session asks next decides: between two updates of its presence there must be nothing else.
+                let mut later = self.requests.iter().map(|(_, _, later)| later);
+                if request.may_be_superseded()
+                    && let Some(next) = later.find(|later| later.session == request.session)
+                    && next.supersedes(&request)
+                {
+                    self.replica.superseded(from, &request, &mut self.out);
+                } else {
                     self.replica.request(from, &request, &context, &mut self.out);
                 }
             }

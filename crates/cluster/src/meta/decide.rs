@@ -9,6 +9,9 @@ use crate::incarnation::Incarnation;
 /// An invitation holds so long.
 const INVITATION_MS: u64 = 60 * 60 * 1000;
 
+/// Nodes that may be invited at a time: each has a certificate that is good for an hour.
+const INVITED_MAX: usize = 64;
+
 type Decided = Result<(Vec<MetaChange>, MetaDone), MetaRefusal>;
 
 impl Meta {
@@ -62,6 +65,10 @@ impl Meta {
                 && entry.invited_at_ms != 0
                 && now_ms.saturating_sub(entry.invited_at_ms) > INVITATION_MS
         };
+        let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited && !late(entry)).count();
+        if open >= INVITED_MAX {
+            return Err(MetaRefusal::TooManyInvited { max: INVITED_MAX as u32 });
+        }
         let withdrawn = self.nodes.iter().filter(|(_, entry)| late(entry)).map(|(node, _)| MetaChange::Forget(*node));
         let node = self.last_node.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?;
         let invited = MetaChange::Node(node, NodeEntry::invited(peer.to_owned(), now_ms.max(1)));

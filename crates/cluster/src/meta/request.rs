@@ -132,6 +132,11 @@ pub enum MetaRefusal {
         /// Those that these groups miss, ascending.
         silent: Vec<u32>,
     },
+    /// So many are invited and have not come.
+    TooManyInvited {
+        /// How many there may be.
+        max: u32,
+    },
     /// All numbers of nodes, or of lives of a node, are used up.
     NoNumberLeft,
     /// A cluster cannot begin like this: why.
@@ -178,6 +183,12 @@ impl fmt::Display for MetaRefusal {
                     "node {node} cannot be taken out now: with the nodes that do not run ({}) away as well, some shards would have no majority; start those \
                      first, or take them out before it",
                     listed(silent)
+                )
+            }
+            MetaRefusal::TooManyInvited { max } => {
+                write!(
+                    f,
+                    "{max} nodes are invited and have not come; `conclave cluster remove` withdraws an invitation, and each runs out after an hour"
                 )
             }
             MetaRefusal::NoNumberLeft => f.write_str("there is no number left for it; a new cluster has to be made"),

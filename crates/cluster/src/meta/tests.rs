@@ -113,6 +113,20 @@ fn a_new_incarnation_ends_the_former() {
 }
 
 #[test]
+fn invitations_have_a_bound_and_run_out() {
+    let mut meta = cluster_of(1);
+    let invite = |now_ms| MetaRequest::Invite { peer: "h:1".to_owned(), now_ms };
+    for number in 0..64 {
+        assert_eq!(ask(&mut meta, invite(5)), Ok(MetaDone::Invited(2 + number)));
+    }
+    assert_eq!(ask(&mut meta, invite(6)), Err(MetaRefusal::TooManyInvited { max: 64 }));
+    ask(&mut meta, MetaRequest::Remove { node: 2 }).unwrap();
+    assert_eq!(ask(&mut meta, invite(7)), Ok(MetaDone::Invited(66)));
+    assert_eq!(ask(&mut meta, invite(2 * 60 * 60 * 1000)), Ok(MetaDone::Invited(67)));
+    assert_eq!(meta.nodes().len(), 2, "the others have run out");
+}
+
+#[test]
 fn nodes_come_and_go() {
     let mut meta = cluster_of(3);
     let fourth = ask(&mut meta, MetaRequest::Invite { peer: "h4:1".to_owned(), now_ms: 5 }).unwrap();
