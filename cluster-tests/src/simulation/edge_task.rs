@@ -20,6 +20,7 @@ const PAUSE: u64 = 25;
 const PAUSE_MAX: u64 = 400;
 const AWAY_AFTER: u64 = 1500;
 const PULL_MAX: u64 = 300;
+const AWAY_MAX: u64 = 1500;
 
 /// The sessions of a node: what each was sent and has not read yet.
 #[derive(Default)]
@@ -83,6 +84,7 @@ pub struct EdgeTask {
     without_home_since: u64,
     away_next: usize,
     asked_others: usize,
+    away_since: u64,
     retry: u64,
     out: Vec<Output>,
     /// Requests that were answered: session, number, and what became of them, if that is known.
@@ -106,6 +108,7 @@ impl EdgeTask {
             without_home_since: 0,
             away_next: 0,
             asked_others: 0,
+            away_since: 0,
             retry: 0,
             out: Vec::new(),
             answered: Vec::new(),
@@ -278,7 +281,12 @@ impl EdgeTask {
     pub fn tick(&mut self, net: &mut Net) {
         self.edge.tick(net.now, &self.sessions, &mut self.out);
         let alone = !self.edge.attends() && net.now - self.without_home_since > AWAY_AFTER;
-        if alone && self.away.is_none() && self.edge.have().is_some() {
+        let is_over = self.away.is_none() || net.now - self.away_since > AWAY_MAX;
+        if alone && is_over && self.edge.have().is_some() {
+            if let Some(away) = self.away.take() {
+                net.close_by_edge(away);
+            }
+            self.away_since = net.now;
             self.away_next += 1;
             let at = self.away_next % self.replicas.len();
             self.away = Some(self.attend(self.replicas[at], true, net));

@@ -40,6 +40,10 @@ const PULL_MAX: Duration = Duration::from_millis(300);
 /// Without a home for so long, frames are taken from another replica, if one has any.
 const AWAY_AFTER: Duration = Duration::from_millis(1500);
 
+/// So long, and then the next one is tried: a replica that hears nothing itself cannot be told from one that has nothing to say. The node's own may
+/// be behind the same broken wire as the home.
+const AWAY_MAX: Duration = Duration::from_millis(1500);
+
 /// A request, and who waits for its answer.
 #[derive(Debug)]
 pub struct Asked {
@@ -102,6 +106,7 @@ pub fn start(shared: Shared, shard: u16) -> mpsc::UnboundedSender<Asked> {
         seeking_away: None,
         away_next: 0,
         asked_others: 0,
+        away_since: Instant::now(),
         began: Instant::now(),
         out: Vec::new(),
     };
@@ -137,6 +142,8 @@ struct EdgeTask {
     away_next: usize,
     /// How many other replicas were asked for what the home lacks.
     asked_others: usize,
+    /// Since when `away` is attended.
+    away_since: Instant,
     began: Instant,
     out: Vec<Output>,
 }
@@ -323,10 +330,15 @@ impl EdgeTask {
         let now = self.now();
         self.edge.tick(now, sessions, &mut self.out);
         let alone = !self.edge.attends() && self.without_home_since.elapsed() > AWAY_AFTER;
-        if alone && self.away.is_none() && self.seeking_away.is_none() && self.edge.have().is_some() {
+        if !alone || self.edge.have().is_none() || self.seeking_away.is_some() {
+            return;
+        }
+        if self.away.is_none() || self.away_since.elapsed() > AWAY_MAX {
             let replicas = self.replica_nodes();
             self.away_next += 1;
             if let Some(node) = self.away_next.checked_rem(replicas.len()).and_then(|at| replicas.get(at)) {
+                self.away = None;
+                self.away_since = Instant::now();
                 self.seeking_away = Some(self.attend(*node, true));
             }
         }
