@@ -45,14 +45,19 @@ pub(super) async fn prepare_accounts(places: &[Place], dev: &Dev) -> Result<(), 
     let Some(dir) = places.first().map(|place| place.dir.clone()) else { return Ok(()) };
     let usual = ACCOUNTS.iter().map(|name| ((*name).to_owned(), PASSWORD.to_owned()));
     let accounts: Vec<(String, String)> = usual.chain(dev.users.iter().cloned()).collect();
-    blocking(move || accounts.into_iter().try_for_each(|(name, password)| add(&dir, name, password))).await
+    let until = Instant::now() + COMPLETE_MAX;
+    blocking(move || accounts.into_iter().try_for_each(|(name, password)| add(&dir, &name, &password, until))).await
 }
 
-fn add(dir: &Path, name: String, password: String) -> Result<(), DevError> {
-    match ask(dir, &Ask::UserAdd { name, password })? {
-        Answer::Done { .. } | Answer::Refused { reason: Reason::Exists, .. } => Ok(()),
-        Answer::Refused { text, .. } => Err(DevError::Account(text)),
-        other => Err(DevError::Account(format!("the node answers {other:?}"))),
+/// A cluster that has just begun may have no leader yet, or lose its first one on a busy machine: then it is tried again until there is one.
+fn add(dir: &Path, name: &str, password: &str, until: Instant) -> Result<(), DevError> {
+    loop {
+        match ask(dir, &Ask::UserAdd { name: name.to_owned(), password: password.to_owned() })? {
+            Answer::Done { .. } | Answer::Refused { reason: Reason::Exists, .. } => return Ok(()),
+            Answer::Refused { reason: Reason::Unavailable, .. } if Instant::now() < until => std::thread::sleep(LOOK_AGAIN),
+            Answer::Refused { text, .. } => return Err(DevError::Account(text)),
+            other => return Err(DevError::Account(format!("the node answers {other:?}"))),
+        }
     }
 }
 
