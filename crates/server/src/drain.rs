@@ -34,11 +34,11 @@ pub async fn follow(node: Arc<Node>) {
     node.end_streams().await;
     // Those who sat in rooms by way of it have the grace to come back through another node.
     let incarnation = *me.borrow();
-    while let Err(error) = node.cluster.ask(MetaRequest::End { incarnation, why: EndReason::Stopped }).await {
+    while let Err(error) = node.cluster.ask(MetaRequest::End { incarnation, why: EndReason::Drained }).await {
         warn!(%error, "the cluster could not be told that this node has no clients any more; trying again");
         tokio::select! {
             () = sleep(AGAIN_AFTER) => {}
-            () = node.shutdown.cancelled() => return,
+            () = node.ended.cancelled() => return,
         }
     }
 }

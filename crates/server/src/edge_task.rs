@@ -73,7 +73,7 @@ pub struct Shared {
     /// The homes that are attended.
     pub homes: Arc<Homes>,
     /// Where stanzas go that a session could not take: back to the sender.
-    pub bounces: mpsc::UnboundedSender<(Session, Vec<u8>)>,
+    pub bounces: mpsc::Sender<(Session, Vec<u8>)>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -186,10 +186,12 @@ impl EdgeTask {
         let sessions = self.shared.sessions.as_ref();
         match said {
             Some(Said::Frame { previous, frame }) => {
-                self.count(&frame);
-                if let Err(hole) = self.edge.deliver(previous, &frame.delivery, sessions, &mut self.out) {
-                    warn!(shard = self.shard, ?hole, "frames are missing; attending anew");
-                    self.lose_home(self.hint);
+                match self.edge.deliver(previous, &frame.delivery, sessions, &mut self.out) {
+                    Ok(()) => self.count(&frame),
+                    Err(hole) => {
+                        warn!(shard = self.shard, ?hole, "frames are missing; attending anew");
+                        self.lose_home(self.hint);
+                    }
                 }
             }
             Some(Said::Joined { epoch, from, reset }) => {
@@ -364,8 +366,9 @@ impl EdgeTask {
                     }
                 }
                 Output::Bounce { session, bytes } => {
-                    // The other end lives as long as the node.
-                    let _ = self.shared.bounces.send((session, bytes));
+                    if self.shared.bounces.try_send((session, bytes)).is_err() {
+                        debug!(shard = self.shard, "so much goes back that this sender is not told");
+                    }
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::run::Node;
 use crate::shard_task::Replicas;
 
 /// How long a shard may have no home until this node is better left alone: homes that move or die are replaced sooner.
-const PAUSE_MAX: Duration = Duration::from_secs(3);
+pub const PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// Has the figures of shards and log asked for when somebody reads.
 pub fn count(metrics: &Metrics, cluster: &Cluster, replicas: &Arc<Replicas>) {

@@ -8,10 +8,11 @@ use conclave_cluster::ShardMap;
 use conclave_cluster::answer::{RoomLine, Verdict};
 use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::edge::PATIENCE_MS;
+use conclave_cluster::repeats::UNANSWERED_MAX;
 use conclave_cluster::request::{Ask, Request};
 use conclave_muc::{Listing, Session};
 use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::edge_task::{self, Asked};
@@ -62,7 +63,7 @@ impl Hub {
         service_domain: BareJid,
         shards: u16,
         shared: edge_task::Shared,
-        bounces: mpsc::UnboundedReceiver<(Session, Vec<u8>)>,
+        bounces: mpsc::Receiver<(Session, Vec<u8>)>,
     ) -> Arc<Hub> {
         let (sessions, homes, metrics) = (shared.sessions.clone(), shared.homes.clone(), shared.metrics.clone());
         let own = Session { jid: own_jid(&domain), id: sessions.next_id() };
@@ -203,28 +204,32 @@ impl Hub {
         let _ = timeout(LEAVE_MAX, all).await;
     }
 
-    /// The public rooms of all shards, by address. Those of a shard that cannot be reached are missing.
-    pub async fn listings(&self) -> Vec<Listing> {
-        let mut all = Vec::new();
-        for verdict in self.ask_all(|| Ask::Listings).await {
-            if let Verdict::Listings(listings) = verdict {
-                all.extend(listings);
-            }
-        }
+    /// The public rooms of all shards, by address; or the shards that cannot be reached.
+    pub async fn listings(&self) -> Result<Vec<Listing>, Vec<u16>> {
+        let listings = self.ask_all(
+            || Ask::Listings,
+            |verdict| match verdict {
+                Verdict::Listings(listings) => Some(listings),
+                _ => None,
+            },
+        );
+        let mut all = listings.await?;
         all.sort_by(|one, other| one.jid.cmp(&other.jid));
-        all
+        Ok(all)
     }
 
-    /// All rooms, by address, for those who run the service.
-    pub async fn rooms(&self) -> Vec<RoomLine> {
-        let mut all = Vec::new();
-        for verdict in self.ask_all(|| Ask::Rooms(None)).await {
-            if let Verdict::Rooms(rooms) = verdict {
-                all.extend(rooms);
-            }
-        }
+    /// All rooms, by address, for those who run the service; or the shards that cannot be reached.
+    pub async fn rooms(&self) -> Result<Vec<RoomLine>, Vec<u16>> {
+        let rooms = self.ask_all(
+            || Ask::Rooms(None),
+            |verdict| match verdict {
+                Verdict::Rooms(rooms) => Some(rooms),
+                _ => None,
+            },
+        );
+        let mut all = rooms.await?;
         all.sort_by(|one, other| one.jid.cmp(&other.jid));
-        all
+        Ok(all)
     }
 
     /// One room; nothing if there is none, or if nobody can say. The second says which.
@@ -236,15 +241,17 @@ impl Hub {
         }
     }
 
-    async fn ask_all(&self, ask: impl Fn() -> Ask) -> Vec<Verdict> {
-        let answers: Vec<_> = (0..self.map.shards()).map(|shard| self.ask_own(shard, ask())).collect();
-        let mut verdicts = Vec::new();
-        for answer in answers {
-            if let Ok(Ok(Some(verdict))) = timeout(LIST_MAX, answer).await {
-                verdicts.push(verdict);
+    async fn ask_all<T>(&self, ask: impl Fn() -> Ask, list: impl Fn(Verdict) -> Option<Vec<T>>) -> Result<Vec<T>, Vec<u16>> {
+        let answers: Vec<_> = (0..self.map.shards()).map(|shard| (shard, self.ask_own(shard, ask()))).collect();
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
+        for (shard, answer) in answers {
+            let verdict = timeout(LIST_MAX, answer).await.ok().and_then(Result::ok).flatten();
+            match verdict.and_then(&list) {
+                Some(some) => all.extend(some),
+                None => missing.push(shard),
             }
         }
-        verdicts
+        if missing.is_empty() { Ok(all) } else { Err(missing) }
     }
 
     fn ask_own(&self, shard: u16, ask: Ask) -> oneshot::Receiver<Option<Verdict>> {
@@ -262,8 +269,11 @@ fn own_jid(domain: &BareJid) -> FullJid {
 }
 
 /// What a session could not take goes back to whoever sent it, as from the session.
-async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::UnboundedReceiver<(Session, Vec<u8>)>) {
+async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::Receiver<(Session, Vec<u8>)>) {
+    let unanswered = Arc::new(Semaphore::new(UNANSWERED_MAX));
     while let Some((session, bytes)) = bounces.recv().await {
+        // The semaphore is never closed.
+        let permit = unanswered.clone().acquire_owned().await.ok();
         let Some(hub) = hub.upgrade() else { return };
         let Some((sender, error)) = Stanza::from_text(&bytes).ok().and_then(bounced) else { continue };
         let number = hub.sessions.next_id();
@@ -271,7 +281,7 @@ async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::UnboundedReceiver<
         // In the session's name, but with a number of the node's: the session's own are the connection's to give.
         let session = Session { jid: session.jid, id: hub.own.id };
         let request = Request { session, number, floor: number, ask: Ask::User(Jid::from(sender), error) };
-        hub.put(shard, Asked { request, permit: None, done: None });
+        hub.put(shard, Asked { request, permit, done: None });
     }
 }
 

@@ -107,8 +107,11 @@ impl Router {
 
     async fn for_service(&mut self, to: &Jid, stanza: Stanza) {
         if to.local().is_none() {
-            let rooms = if service::needs_rooms(&stanza) { self.hub.listings().await } else { Vec::new() };
-            return self.reply(service::answer(&stanza, &rooms));
+            let rooms = if service::needs_rooms(&stanza) { self.hub.listings().await } else { Ok(Vec::new()) };
+            return self.reply(match rooms {
+                Ok(rooms) => service::answer(&stanza, &rooms),
+                Err(_) => stanza.error_reply(&StanzaError::wait("not all rooms can be listed at the moment; try again")),
+            });
         }
         let room = to.to_bare();
         let shard = self.hub.shard_of(&room);

@@ -67,8 +67,10 @@ pub struct Node {
     pub tls: Option<Tls>,
     /// Where it listens.
     pub addresses: Addresses,
-    /// Says that the node ends: listeners close, streams end with `system-shutdown`.
+    /// Says that the node takes no clients any more, as it is drained or ends: listeners close, streams end with `system-shutdown`.
     pub shutdown: CancellationToken,
+    /// Says that the node ends, for those who watch and administer it, too.
+    pub ended: CancellationToken,
     /// What the node waits for, for a moment, before it ends.
     pub connections: TaskTracker,
 }
@@ -180,20 +182,21 @@ impl Running {
             http: listen(&settings.http).await?,
         };
         let (addresses, settings) = (listeners.addresses(), Arc::new(settings));
-        let (shutdown, connections) = (CancellationToken::new(), TaskTracker::new());
+        let (shutdown, ended, connections) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let parts = parts::start(&settings, &addresses).await.map_err(StartError::Cluster)?;
         let addresses = Addresses { peer: Some(parts.cluster.peer_address()), ..addresses };
         let socket = admin::socket(&dir);
         let admin = admin::listener::bind(&socket).map_err(|cause| StartError::Admin(socket.clone(), cause))?;
         let Parts { cluster, accounts, sessions, hub, replicas, metrics } = parts;
-        let node = Node { settings, cluster, accounts, sessions, hub, replicas, metrics, tls, addresses, shutdown, connections };
+        let node =
+            Node { settings, cluster, accounts, sessions, hub, replicas, metrics, tls, addresses, shutdown, ended, connections };
         let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
         tokio::spawn(admin::listener::serve(admin, running.node.clone()));
         vital::spawn("the watch over accounts", clients::end_deleted(running.node.clone()));
         vital::spawn("the watch over draining", drain::follow(running.node.clone()));
         let (watchers, answers) = (listeners.http, Arc::new(health::answers(&running.node)));
         for listener in watchers {
-            tokio::spawn(http::serve(listener, answers.clone(), running.node.shutdown.clone()));
+            tokio::spawn(http::serve(listener, answers.clone(), running.node.ended.clone()));
         }
         running.await_homes().await;
         clients::take(&running.node, listeners.c2s, listeners.c2s_tls);
@@ -207,6 +210,7 @@ impl Running {
         let node = &self.node;
         node.cluster.hand_over(HAND_OVER_MAX).await;
         node.end_streams().await;
+        node.ended.cancel();
         node.cluster.end().await;
     }
 

@@ -93,6 +93,7 @@ fn encode_node(node: u32, entry: &NodeEntry) -> wire::Node {
         state: state.into(),
         incarnation: entry.incarnation,
         lives: entry.lives,
+        drained: entry.drained,
         draining: entry.draining,
         version: entry.version.clone(),
         clients: entry.clients.clone(),
@@ -114,6 +115,7 @@ fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
         state,
         incarnation: node.incarnation,
         lives: node.lives,
+        drained: node.drained,
         draining: node.draining,
         version: node.version,
         clients: node.clients,
@@ -187,7 +189,8 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
             feature_level: *feature_level,
         }),
         MetaRequest::End { incarnation, why } => {
-            To::End(wire::End { node: incarnation.node, incarnation: incarnation.number, silent: *why == EndReason::Silent })
+            let (silent, drained) = (*why == EndReason::Silent, *why == EndReason::Drained);
+            To::End(wire::End { node: incarnation.node, incarnation: incarnation.number, silent, drained })
         }
         MetaRequest::Drain { node } => To::Drain(*node),
         MetaRequest::Remove { node } => To::Remove(*node),
@@ -222,7 +225,11 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
         },
         From::End(end) => MetaRequest::End {
             incarnation: Incarnation { node: end.node, number: end.incarnation },
-            why: if end.silent { EndReason::Silent } else { EndReason::Stopped },
+            why: match (end.silent, end.drained) {
+                (true, _) => EndReason::Silent,
+                (false, true) => EndReason::Drained,
+                (false, false) => EndReason::Stopped,
+            },
         },
         From::Drain(node) => MetaRequest::Drain { node },
         From::Remove(node) => MetaRequest::Remove { node },

@@ -86,6 +86,7 @@ impl Meta {
             state: if former.state == NodeState::Leaving { NodeState::Leaving } else { NodeState::Member },
             incarnation: former.incarnation.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?,
             lives: true,
+            drained: false,
             draining: false,
             version: version.clone(),
             clients: clients.clone(),
@@ -99,10 +100,11 @@ impl Meta {
         Ok((changes, registered))
     }
 
-    fn end(&self, incarnation: Incarnation, _why: EndReason) -> Vec<MetaChange> {
+    fn end(&self, incarnation: Incarnation, why: EndReason) -> Vec<MetaChange> {
+        let drained = why == EndReason::Drained;
         match self.nodes.get(&incarnation.node) {
-            Some(entry) if self.is_current(incarnation) => {
-                vec![MetaChange::Node(incarnation.node, NodeEntry { lives: false, ..entry.clone() })]
+            Some(entry) if entry.incarnation == incarnation.number && (entry.lives || entry.drained && !drained) => {
+                vec![MetaChange::Node(incarnation.node, NodeEntry { lives: false, drained, ..entry.clone() })]
             }
             _ => Vec::new(),
         }
@@ -159,14 +161,14 @@ impl Meta {
             MetaChange::Place(_, placement) => Some([&placement.voters, &placement.target]),
             _ => None,
         });
-        let silent = |nodes: &[u32]| -> Vec<u32> { nodes.iter().copied().filter(|node| !self.lives(*node)).collect() };
+        let silent = |nodes: &[u32]| -> Vec<u32> { nodes.iter().copied().filter(|node| !self.runs(*node)).collect() };
         let lost = moved.flatten().filter(|nodes| silent(nodes).len() * 2 >= nodes.len().max(1));
         let silent: BTreeSet<u32> = lost.flat_map(|nodes| silent(nodes)).collect();
         if silent.is_empty() { Ok(()) } else { Err(MetaRefusal::TooFewRun { node, silent: silent.into_iter().collect() }) }
     }
 
-    fn lives(&self, node: u32) -> bool {
-        self.nodes.get(&node).is_some_and(|entry| entry.lives)
+    fn runs(&self, node: u32) -> bool {
+        self.nodes.get(&node).is_some_and(NodeEntry::runs)
     }
 
     /// What follows for the placement, for the meta group, and for nodes that are to leave.

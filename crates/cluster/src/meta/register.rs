@@ -11,6 +11,8 @@ pub struct NodeEntry {
     pub incarnation: u32,
     /// Whether that one lives, as far as is known.
     pub lives: bool,
+    /// That one is over because the node has no clients any more; but its process runs, and its replicas count.
+    pub drained: bool,
     /// It hands over what it has, and takes nothing new.
     pub draining: bool,
     /// Of its program; empty if it never came.
@@ -44,6 +46,7 @@ impl NodeEntry {
             state: NodeState::Invited,
             incarnation: 0,
             lives: false,
+            drained: false,
             draining: false,
             version: String::new(),
             clients: Vec::new(),
@@ -56,6 +59,11 @@ impl NodeEntry {
     /// Whether replicas may be on it.
     pub(super) fn holds_replicas(&self) -> bool {
         self.state == NodeState::Member && self.incarnation != 0
+    }
+
+    /// Whether its process runs, as far as is known.
+    pub fn runs(&self) -> bool {
+        self.lives || self.drained
     }
 
     /// Whether it may lead.

@@ -97,6 +97,8 @@ pub enum EndReason {
     Stopped,
     /// It was not heard of for too long.
     Silent,
+    /// It was drained, and goes on as a replica.
+    Drained,
 }
 
 /// What came of a request.

@@ -113,6 +113,22 @@ fn a_new_incarnation_ends_the_former() {
 }
 
 #[test]
+fn a_drained_node_can_be_taken_out_of_two_until_it_is_silent() {
+    let mut meta = cluster_of(2);
+    let drained = Incarnation { node: 2, number: 1 };
+    ask(&mut meta, MetaRequest::Drain { node: 2 }).unwrap();
+    ask(&mut meta, MetaRequest::End { incarnation: drained, why: EndReason::Drained }).unwrap();
+    assert!(!meta.is_current(drained) && meta.nodes()[&2].runs(), "its clients are gone, its replicas are not");
+    let mut silent = meta.clone();
+    ask(&mut meta, MetaRequest::Remove { node: 2 }).unwrap();
+    ask(&mut silent, MetaRequest::End { incarnation: drained, why: EndReason::Silent }).unwrap();
+    assert!(!silent.nodes()[&2].runs());
+    assert!(matches!(ask(&mut silent, MetaRequest::Remove { node: 2 }), Err(MetaRefusal::TooFewRun { .. })));
+    ask(&mut silent, register(2)).unwrap();
+    assert!(silent.is_current(Incarnation { node: 2, number: 2 }) && !silent.nodes()[&2].drained);
+}
+
+#[test]
 fn invitations_have_a_bound_and_run_out() {
     let mut meta = cluster_of(1);
     let invite = |now_ms| MetaRequest::Invite { peer: "h:1".to_owned(), now_ms };

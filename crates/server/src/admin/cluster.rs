@@ -127,6 +127,12 @@ pub struct Behind {
     pub entries: u64,
 }
 
+impl GroupLine {
+    fn is_led(&self) -> bool {
+        self.leader.is_some() && self.applied.is_some()
+    }
+}
+
 impl ClusterStatus {
     /// Judges health by nodes and groups.
     pub fn new(cluster: String, told_by: u32, feature_level: u32, nodes: Vec<NodeLine>, groups: Vec<GroupLine>) -> ClusterStatus {
@@ -144,20 +150,31 @@ impl ClusterStatus {
         came.map(|node| node.feature_level).min().filter(|all_speak| *all_speak > self.feature_level)
     }
 
+    /// Whether every group has a leader that has said itself how the group is.
+    pub fn are_leaders_heard(&self) -> bool {
+        self.groups.iter().all(GroupLine::is_led)
+    }
+
+    /// That somebody leads is hearsay until that one says so.
     fn judge_leaders(&mut self) {
-        let homeless: Vec<Option<u16>> =
-            self.groups.iter().filter(|group| group.leader.is_none()).map(|group| group.shard).collect();
+        let homeless: Vec<Option<u16>> = self.groups.iter().filter(|group| !group.is_led()).map(|group| group.shard).collect();
         if !homeless.is_empty() {
             let verb = if homeless.len() == 1 { "has" } else { "have" };
             self.say(
                 Health::Unavailable,
-                format!("{} {verb} no leader: is a majority of the replicas running?", named(&homeless)),
+                format!("{} {verb} no leader that answers: is a majority of the replicas running?", named(&homeless)),
             );
         }
     }
 
     fn judge_nodes(&mut self) {
         let down: Vec<u32> = self.nodes.iter().filter(|node| node.stands == NodeStands::Down).map(|node| node.node).collect();
+        let members: Vec<u32> =
+            self.nodes.iter().filter(|node| node.stands != NodeStands::Invited).map(|node| node.node).collect();
+        if members.len() == 2 && down.is_empty() {
+            let text = "there are two nodes: if either ends, nothing is served; a third one makes the death of any harmless";
+            self.say(Health::Degraded, text.to_owned());
+        }
         for node in down {
             let rejoin = format!("node {node} is down: start it again, or take it out with `conclave cluster remove {node}`");
             self.say(Health::Degraded, rejoin);
@@ -277,10 +294,10 @@ mod tests {
             &one_down,
             &homeless,
             expect![[r#"
-            Unavailable
-            meta and the shards 0-1 have no leader: is a majority of the replicas running?
-            node 3 is down: start it again, or take it out with `conclave cluster remove 3`
-        "#]],
+                Unavailable
+                meta and the shards 0-1 have no leader that answers: is a majority of the replicas running?
+                node 3 is down: start it again, or take it out with `conclave cluster remove 3`
+            "#]],
         );
         check(
             &[node(1, Serving)],

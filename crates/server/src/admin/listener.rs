@@ -63,7 +63,7 @@ pub async fn serve(listener: UnixListener, node: Arc<Node>) {
             (listener.accept().await, place)
         };
         let (accepted, place) = tokio::select! {
-            () = node.shutdown.cancelled() => return,
+            () = node.ended.cancelled() => return,
             accepted = accept => accepted,
         };
         match accepted {

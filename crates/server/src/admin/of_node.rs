@@ -1,15 +1,21 @@
 //! The faces of a running node: what it says of its cluster and its rooms.
 
-use conclave_cluster::Incarnation;
+use std::time::Duration;
+
 use conclave_cluster::answer;
-use conclave_cluster::meta::{Meta, MetaRequest, NodeEntry, NodeState};
+use conclave_cluster::meta::{MetaRequest, NodeEntry, NodeState};
 use conclave_raft::{Group, NodeId};
 use conclave_xmpp::BareJid;
+use tokio::time::{Instant, sleep};
 
-use super::cluster::{ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands, Upgraded};
+use super::cluster::{ClusterStatus, GroupLine, Later, Membership, NodeLine, NodeStands, Upgraded, ranges};
 use super::rooms::{RoomLine, RoomShown, Rooms};
 use super::standing;
+use crate::health::PAUSE_MAX;
 use crate::run::Node;
+
+/// Between two looks at who leads.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Membership for Node {
     fn status(&self) -> Later<'_, ClusterStatus> {
@@ -46,7 +52,12 @@ impl Membership for Node {
 
 impl Rooms for Node {
     fn list(&self) -> Later<'_, Vec<RoomLine>> {
-        Box::pin(async { Ok(self.hub.rooms().await.into_iter().map(room_line).collect()) })
+        Box::pin(async {
+            let rooms = self.hub.rooms().await.map_err(|shards| {
+                format!("the rooms of some shards cannot be listed now, as their home does not answer: {}", ranges(&shards))
+            })?;
+            Ok(rooms.into_iter().map(room_line).collect())
+        })
     }
 
     fn show(&self, room: BareJid) -> Later<'_, RoomShown> {
@@ -75,10 +86,22 @@ fn room_line(line: answer::RoomLine) -> RoomLine {
     RoomLine { room: jid, occupants, detached, persistent, traits }
 }
 
+/// Leaders that are being replaced are waited for: they are back within a moment, or not at all.
 async fn cluster_status(node: &Node) -> ClusterStatus {
+    let until = Instant::now() + PAUSE_MAX;
+    loop {
+        let status = cluster_status_now(node).await;
+        if status.are_leaders_heard() || Instant::now() > until {
+            return status;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn cluster_status_now(node: &Node) -> ClusterStatus {
     let mut by_leaders = standing::gather(node.cluster.raft()).await;
     let meta = node.cluster.meta().borrow().clone();
-    let nodes = meta.nodes().iter().map(|(number, entry)| node_line(&meta, *number, entry)).collect();
+    let nodes = meta.nodes().iter().map(|(number, entry)| node_line(*number, entry)).collect();
     let mut line = |shard: Option<u16>, group: Option<Group>, voters: Vec<u32>, home: Option<u32>| {
         let number = shard.map_or(0, |shard| u32::from(shard) + 1);
         by_leaders.remove(&number).unwrap_or_else(|| group_line(shard, group.as_ref(), voters, home))
@@ -93,13 +116,12 @@ async fn cluster_status(node: &Node) -> ClusterStatus {
     ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups)
 }
 
-fn node_line(meta: &Meta, node: u32, entry: &NodeEntry) -> NodeLine {
-    let lives = meta.is_current(Incarnation { node, number: entry.incarnation });
+fn node_line(node: u32, entry: &NodeEntry) -> NodeLine {
     let stands = match entry.state {
         NodeState::Invited => NodeStands::Invited,
+        _ if !entry.runs() => NodeStands::Down,
         _ if entry.draining || entry.state == NodeState::Leaving => NodeStands::Draining,
-        _ if lives => NodeStands::Serving,
-        _ => NodeStands::Down,
+        _ => NodeStands::Serving,
     };
     let NodeEntry { version, incarnation, peer, .. } = entry.clone();
     NodeLine { node, stands, version, feature_level: entry.speaks(), incarnation, peer }

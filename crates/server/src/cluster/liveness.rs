@@ -99,7 +99,7 @@ pub(super) async fn watch(inner: Arc<Inner>) {
         ticks.tick().await;
         let Leader::Us(leadership) = inner.meta_group.leader().now() else { continue };
         let dead = dead(&inner);
-        let living = others_that_live(&inner.meta(), inner.node);
+        let living = others_that_run(&inner.meta(), inner.node);
         let ended = inner.clocks().look(leadership, &living, &dead, inner.settings.timing);
         for (incarnation, why) in ended {
             end(&inner, incarnation, &why).await;
@@ -123,7 +123,7 @@ fn dead(inner: &Inner) -> Vec<u32> {
     peers.filter_map(|peer| number_of(peer.node)).collect()
 }
 
-fn others_that_live(meta: &Meta, me: u32) -> Vec<Incarnation> {
-    let all = meta.nodes().iter().map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation });
-    all.filter(|incarnation| incarnation.node != me && meta.is_current(*incarnation)).collect()
+fn others_that_run(meta: &Meta, me: u32) -> Vec<Incarnation> {
+    let all = meta.nodes().iter().filter(|(node, entry)| **node != me && entry.runs());
+    all.map(|(node, entry)| Incarnation { node: *node, number: entry.incarnation }).collect()
 }

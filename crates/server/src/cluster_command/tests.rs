@@ -86,7 +86,7 @@ fn typed(words: &str, dir: &Path) -> String {
 fn a_cluster_is_seen_at_a_glance() {
     expect![[r#"
         unavailable: some rooms or accounts are not served
-          shard 5 has no leader: is a majority of the replicas running?
+          shard 5 has no leader that answers: is a majority of the replicas running?
           node 3 is down: start it again, or take it out with `conclave cluster remove 3`
         cluster c0ffee, 8 shards, feature level 1, told by node 1
 

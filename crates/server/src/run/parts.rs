@@ -68,6 +68,9 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
     Ok(Parts { cluster, accounts, sessions, hub, replicas, metrics })
 }
 
+/// Stanzas that are on their way back because a session does not read as fast as it is sent to. With more, a sender is not told.
+const BOUNCES_MAX: usize = 1024;
+
 fn edges(
     settings: &Settings,
     cluster: &Cluster,
@@ -75,8 +78,7 @@ fn edges(
     replicas: Arc<Replicas>,
     metrics: Arc<Metrics>,
 ) -> Arc<Hub> {
-    // Bounded by what sessions may leave unanswered.
-    let (bounces, bounced) = mpsc::unbounded_channel();
+    let (bounces, bounced) = mpsc::channel(BOUNCES_MAX);
     let shards = cluster.meta().borrow().shards();
     let lives = Arc::new(Mutex::new(vec![cluster.me().borrow().number]));
     let shared = edge_task::Shared {
