@@ -21,6 +21,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// What is read at once, at most.
 const READ_BYTES: usize = 16 * 1024;
 
+/// So much is told of a stanza that should not have come.
+const TOLD_BYTES: usize = 300;
+
 /// Digits of a message's number, which begin its body.
 const DIGITS: usize = 7;
 
@@ -35,13 +38,13 @@ pub struct Ear {
 }
 
 /// What is in what came.
-pub enum Mark {
+pub enum Mark<'a> {
     /// A message with this number.
     Message(u32),
     /// The refusal of one.
     Refused(u32),
-    /// Somebody left.
-    Left,
+    /// Somebody left; the beginning of the stanza that says so.
+    Left(&'a [u8]),
 }
 
 impl Client {
@@ -89,7 +92,7 @@ impl Ear {
     }
 
     /// Everything that has come whole, in order.
-    pub fn marks(&mut self, mut each: impl FnMut(Mark)) {
+    pub fn marks(&mut self, mut each: impl FnMut(Mark<'_>)) {
         // What stands before the last tag has come whole.
         let Some(end) = memrchr(b'<', &self.received) else { return };
         let whole = &self.received[..end];
@@ -103,7 +106,10 @@ impl Ear {
                 each(Mark::Refused(number));
             }
         }
-        memmem::find_iter(whole, " type='unavailable'").for_each(|_| each(Mark::Left));
+        for at in memmem::find_iter(whole, " type='unavailable'") {
+            let start = memrchr(b'<', &whole[..at]).unwrap_or(at);
+            each(Mark::Left(&whole[start..whole.len().min(start + TOLD_BYTES)]));
+        }
         self.received.drain(..end);
     }
 

@@ -143,7 +143,8 @@ impl Round {
             round.doubled += heard.messages.len() - once.len();
             round.disordered += heard.messages.iter().zip(&order).filter(|((number, _), other)| number != *other).count();
             round.disordered += of_each_sender(&order).filter(|ordered| !ordered).count();
-            round.left += heard.left + usize::from(heard.ended);
+            round.left += heard.left.len() + usize::from(heard.ended.is_some());
+            tell_faults(&heard, &once, &refused, messages, ended);
             round.note_gaps(&heard, ended);
         }
         round
@@ -160,6 +161,21 @@ impl Round {
                 self.began = if began < ended { -(ended - began).as_secs_f64() } else { (began - ended).as_secs_f64() };
             }
         }
+    }
+}
+
+/// What should not have happened, of one survivor; nothing if all is well.
+fn tell_faults(heard: &Heard, once: &BTreeSet<u32>, refused: &BTreeSet<u32>, messages: usize, ended: Instant) {
+    let behind = |at: Instant| at.saturating_duration_since(ended).as_millis();
+    let lost: Vec<u32> = (0_u32..).take(messages).filter(|number| !once.contains(number) && !refused.contains(number)).collect();
+    if !lost.is_empty() {
+        println!("    lost: {lost:?}");
+    }
+    if let Some(at) = heard.ended {
+        println!("    a survivor's stream ended {} ms behind the ending of the home", behind(at));
+    }
+    if let Some((stanza, at)) = heard.left.first() {
+        println!("    {} shown leaving, the first {} ms behind the ending: {stanza}", heard.left.len(), behind(*at));
     }
 }
 

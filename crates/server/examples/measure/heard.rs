@@ -22,10 +22,10 @@ pub struct Heard {
     pub messages: Vec<(u32, Instant)>,
     /// Numbers of those that were refused.
     pub refused: Vec<u32>,
-    /// How many were shown leaving.
-    pub left: usize,
-    /// Whether the stream ended.
-    pub ended: bool,
+    /// Those who were shown leaving, as it was said, and when.
+    pub left: Vec<(String, Instant)>,
+    /// When the stream ended, if it did.
+    pub ended: Option<Instant>,
 }
 
 /// Shared by the listening task and whoever reads it at the end.
@@ -42,10 +42,10 @@ pub fn listen(mut ear: Ear) -> (Hearing, JoinHandle<()>) {
             ear.marks(|mark| match mark {
                 Mark::Message(number) => heard.messages.push((number, now)),
                 Mark::Refused(number) => heard.refused.push(number),
-                Mark::Left => heard.left += 1,
+                Mark::Left(stanza) => heard.left.push((String::from_utf8_lossy(stanza).into_owned(), now)),
             });
         }
-        hearing.borrow_mut().ended = true;
+        hearing.borrow_mut().ended = Some(Instant::now());
     });
     (heard, task)
 }
