@@ -63,8 +63,8 @@ pub struct Speech {
 }
 
 impl Speech {
-    /// Speaks at an even rate, whatever becomes of what was said.
-    pub async fn speak(mut self) -> Result<()> {
+    /// Speaks at an even rate, whatever becomes of what was said. The mouths come back: to drop one is to leave.
+    pub async fn speak(mut self) -> Result<Vec<OwnedWriteHalf>> {
         let mut turns = interval(self.every);
         for number in 0_u32.. {
             turns.tick().await;
@@ -76,7 +76,7 @@ impl Speech {
             let turn = number as usize % self.mouths.len();
             self.mouths[turn].write_all(line.as_bytes()).await?;
         }
-        Ok(())
+        Ok(self.mouths)
     }
 }
 

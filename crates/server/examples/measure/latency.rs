@@ -77,8 +77,9 @@ async fn one(clusters: &Clusters, nodes: usize, round: usize) -> Result<Round> {
     let speaking = spawn_local(speech.speak());
     sleep(LASTS).await;
     goes_on.set(false);
-    speaking.await??;
-    await_last(&hearings, said.borrow().len()).await;
+    let mouths = speaking.await??;
+    let messages = said.borrow().len();
+    await_last(&hearings, messages).await;
     let (spent, lasted) = (cluster.processor_seconds()? - before, start.elapsed().as_secs_f64());
     let latencies = latencies(&said, &hearings)?;
     let per_delivery = 1e6 / (latencies.len() * OCCUPANTS) as f64;
@@ -90,7 +91,7 @@ async fn one(clusters: &Clusters, nodes: usize, round: usize) -> Result<Round> {
         silent * 1e3
     );
     tasks.iter().for_each(|task| task.abort());
-    drop(silent_mouths);
+    drop((mouths, silent_mouths));
     cluster.end().await?;
     Ok(Round { latencies, spent: spent * per_delivery, above_silence })
 }
