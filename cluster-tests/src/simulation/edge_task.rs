@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use conclave_cluster::answer::Verdict;
 use conclave_cluster::delivery_codec::{Attend, ToEdge, ToHome};
-use conclave_cluster::edge::{Edge, Output};
+use conclave_cluster::edge::{Bounce, Edge, Output};
 use conclave_cluster::request::Request;
 use conclave_cluster::{Incarnation, Sessions};
 use conclave_muc::Session;
@@ -89,6 +89,8 @@ pub struct EdgeTask {
     out: Vec<Output>,
     /// Requests that were answered: session, number, and what became of them, if that is known.
     pub answered: Vec<(u64, u64, Option<Verdict>)>,
+    /// Stanzas for sessions that had ended.
+    pub bounced: Vec<Bounce>,
 }
 
 impl EdgeTask {
@@ -112,6 +114,7 @@ impl EdgeTask {
             retry: 0,
             out: Vec::new(),
             answered: Vec::new(),
+            bounced: Vec::new(),
         }
     }
 
@@ -301,7 +304,7 @@ impl EdgeTask {
                 (Output::Acknowledge(index), Some((link, _))) => net.say_to_replica(link, ToHome::Acknowledge(index)),
                 (Output::Ask(_) | Output::Acknowledge(_), None) => {}
                 (Output::Answered { session, number, verdict }, _) => self.answered.push((session, number, verdict)),
-                (Output::Bounce { .. }, _) => panic!("the sessions of a simulation read everything"),
+                (Output::Bounce(bounce), _) => self.bounced.push(bounce),
             }
         }
     }

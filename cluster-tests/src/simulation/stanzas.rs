@@ -1,6 +1,6 @@
 //! Stanzas that clients send, and what there is to read in those that they get.
 
-use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::parser::{Event, Limits, NAMESPACES_MAX, Parser};
 use conclave_xmpp::{Element, ns};
 
 /// The room of most tests.
@@ -8,7 +8,13 @@ pub const ROOM: &str = "room@rooms.example.org";
 
 const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
 
-const LIMITS: Limits = Limits { stanza_bytes_max: 4 << 20, depth_max: 100, attributes_max: 100, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 4 << 20,
+    depth_max: 100,
+    attributes_max: 100,
+    namespaces_max: NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 /// Reads a stanza.
 pub fn parse(bytes: &[u8]) -> Element {

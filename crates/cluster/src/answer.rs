@@ -27,6 +27,8 @@ pub enum Verdict {
     TooManySessions,
     /// The session's full JID has a newer holder (RFC 6120 §7.7.2.2).
     Replaced,
+    /// The home cannot read it.
+    Unreadable,
     /// The public rooms of the shard.
     Listings(Vec<Listing>),
     /// One room, or all of the shard.

@@ -305,6 +305,7 @@ fn encode_answer(answer: &Answer) -> wire::Answer {
         Verdict::Relayed => Some(To::Relayed(wire::Nothing {})),
         Verdict::TooManySessions => Some(To::TooManySessions(wire::Nothing {})),
         Verdict::Replaced => Some(To::Replaced(wire::Nothing {})),
+        Verdict::Unreadable => Some(To::Unreadable(wire::Nothing {})),
         Verdict::Reply(reply) => Some(To::Reply(reply.rest.clone())),
         Verdict::Listings(listings) => {
             let listing = |listing: &Listing| wire::Listing { jid: listing.jid.to_string(), name: listing.name.clone() };
@@ -331,6 +332,7 @@ fn decode_answer(answer: wire::Answer) -> Answer {
         Some(From::Relayed(_)) => Verdict::Relayed,
         Some(From::TooManySessions(_)) => Verdict::TooManySessions,
         Some(From::Replaced(_)) => Verdict::Replaced,
+        Some(From::Unreadable(_)) => Verdict::Unreadable,
         Some(From::Reply(rest)) => Verdict::Reply(Encoded { name: StanzaName::Iq, rest }),
         Some(From::Listings(listings)) => {
             let listing = |listing: wire::Listing| Listing { jid: BareJid::from_stored(&listing.jid), name: listing.name };
@@ -370,17 +372,25 @@ fn encode_request(request: &Request) -> wire::Request {
             To::Priority(wire::Priority { priority: priority.map(i32::from) })
         }
         Ask::Listings => To::Listings(wire::Nothing {}),
+        // No edge asks so.
+        Ask::Unreadable => To::User(Default::default()),
         Ask::Rooms(room) => To::Rooms(room.as_ref().map(ToString::to_string).unwrap_or_default()),
     };
     wire::Request { session: Some(session(&request.session)), number: request.number, floor: request.floor, ask: Some(ask) }
 }
 
-/// Attachments are not said: whoever asks is attached where the connection comes from, which the home knows.
+/// What cannot be read is answered so: to end the stream would have the edge repeat it, and keep all others from being heard.
 fn decode_request(request: wire::Request) -> Decoded<Request> {
-    use wire::request::Ask as From;
     let session = read_session(request.session)?;
+    let ask = request.ask.and_then(|ask| decode_ask(ask, &session).ok()).unwrap_or(Ask::Unreadable);
+    Ok(Request { session, number: request.number, floor: request.floor, ask })
+}
+
+/// Attachments are not said: whoever asks is attached where the connection comes from, which the home knows.
+fn decode_ask(ask: wire::request::Ask, session: &Session) -> Decoded<Ask> {
+    use wire::request::Ask as From;
     let at = Attachment::default();
-    let ask = match request.ask.ok_or_else(|| Undecodable::lacks("what is asked"))? {
+    Ok(match ask {
         From::Room(to) => Ask::Room(BareJid::from_stored(&to.room), stanza(&to.stanza)?),
         From::User(text) => {
             let stanza = stanza(&text)?;
@@ -396,8 +406,7 @@ fn decode_request(request: wire::Request) -> Decoded<Request> {
         From::Priority(said) => Ask::Session(SessionRequest::Presence { session: session.clone(), priority: priority(said)? }),
         From::Listings(_) => Ask::Listings,
         From::Rooms(room) => Ask::Rooms((!room.is_empty()).then(|| BareJid::from_stored(&room))),
-    };
-    Ok(Request { session, number: request.number, floor: request.floor, ask })
+    })
 }
 
 fn priority(said: wire::Priority) -> Decoded<Option<i8>> {

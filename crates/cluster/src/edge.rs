@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use conclave_muc::{Audience, Seats, Session, View};
-use conclave_xmpp::{BareJid, Encoded, StanzaError};
+use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError};
 
 use crate::answer::{Answer, Verdict};
 use crate::delivery::{Delivery, Part, Views};
@@ -41,13 +41,8 @@ pub enum Output {
     Ask(Request),
     /// The home is told that everything up to an index is here.
     Acknowledge(u64),
-    /// A stanza goes back to its sender: the session does not read as fast as it is sent to.
-    Bounce {
-        /// Whose.
-        session: Session,
-        /// The stanza.
-        bytes: Vec<u8>,
-    },
+    /// A stanza from user to user goes back to its sender.
+    Bounce(Bounce),
     /// What became of a request; nothing if that is not known, and nobody waits any longer.
     Answered {
         /// The session's id.
@@ -57,6 +52,26 @@ pub enum Output {
         /// What became of it.
         verdict: Option<Verdict>,
     },
+}
+
+/// A stanza that a session could not take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bounce {
+    /// Whom it was for.
+    pub session: Session,
+    /// The stanza, as it would have been sent.
+    pub stanza: Vec<u8>,
+    /// Why.
+    pub why: Undelivered,
+}
+
+/// Why a session did not take a stanza.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Undelivered {
+    /// It does not read as fast as it is sent to.
+    Crowded,
+    /// It has ended.
+    Gone,
 }
 
 /// The frames are not a chain: what is between is to be fetched by attending anew.
@@ -184,9 +199,12 @@ impl<H: Clone> Edge<H> {
         for direct in &delivery.direct {
             match direct {
                 Direct::Stanza { session, bytes } => {
-                    if sessions.find(session).is_some_and(|handle| !sessions.send_whole(&handle, bytes)) {
-                        out.push(Output::Bounce { session: session.clone(), bytes: bytes.clone() });
-                    }
+                    let why = match sessions.find(session) {
+                        Some(handle) if sessions.send_whole(&handle, bytes) => continue,
+                        Some(_) => Undelivered::Crowded,
+                        None => Undelivered::Gone,
+                    };
+                    out.push(Output::Bounce(Bounce { session: session.clone(), stanza: bytes.clone(), why }));
                 }
                 Direct::Replaced(session) => {
                     if let Some(handle) = sessions.find(session) {
@@ -273,10 +291,17 @@ impl<H: Clone> Edge<H> {
                 None => return,
             },
         };
-        if let (Verdict::Reply(reply), Some(request)) = (&verdict, request)
-            && let Some(handle) = sessions.find(&request.session)
-        {
-            sessions.send(&handle, reply);
+        match (&verdict, request) {
+            (Verdict::Reply(reply), Some(request)) => {
+                if let Some(handle) = sessions.find(&request.session) {
+                    sessions.send(&handle, reply);
+                }
+            }
+            (Verdict::Unreadable, Some(request)) => {
+                let error = StanzaError::new(Condition::InternalServerError).text("the servers do not understand each other");
+                return give_up(&request, &error, sessions, out);
+            }
+            _ => {}
         }
         out.push(Output::Answered { session, number, verdict: Some(verdict) });
     }

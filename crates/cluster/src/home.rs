@@ -140,6 +140,7 @@ impl Home {
             Ask::Gone(presence) => self.leave_all(shard, presence, request, at, context, out),
             Ask::User(to, stanza) => self.ask_user(shard, to, stanza, request, at, context.now, out),
             Ask::Session(asked) => self.ask_session(shard, asked, request, at, context.now, out),
+            Ask::Unreadable => self.tell(request, at, Verdict::Unreadable, out),
             Ask::Listings => self.tell(request, at, Verdict::Listings(shard.listings()), out),
             Ask::Rooms(one) => self.tell(request, at, Verdict::Rooms(shard.room_lines(one.as_ref())), out),
         }
@@ -181,8 +182,10 @@ impl Home {
         if matches!(entry.change, ShardChange::Ended(_)) {
             self.begin_graces(shard, folded.rooms.iter(), index, now);
         }
-        for (room, session) in &folded.left {
-            let settled = self.questions.left(room, session);
+        for room in &folded.rooms {
+            let seats = || shard.rooms.get(room).into_iter().flat_map(Room::seats);
+            let is_there = |asked: &Session| seats().any(|(_, seat)| seat.session == *asked && seat.detached.is_none());
+            let settled = self.questions.changed(room, is_there);
             self.settle(settled, out);
         }
         self.release(shard, out);

@@ -9,10 +9,10 @@ use conclave_xmpp::{BareJid, Encoded, FullJid};
 /// Questions that one session may leave open; the oldest is given up for the next.
 const OPEN_MAX: usize = 64;
 
-/// What is open, by room and by who was asked.
+/// What is open, by room and by who was asked. No room and no session is without questions.
 #[derive(Debug, Default)]
 pub struct Questions {
-    open: BTreeMap<(BareJid, FullJid), VecDeque<Question>>,
+    open: BTreeMap<BareJid, BTreeMap<FullJid, VecDeque<Question>>>,
 }
 
 /// A question, and the request that brought it.
@@ -40,7 +40,7 @@ pub struct Settled {
 impl Questions {
     /// Notes a question, and says whether it is new: one that is repeated while it is open was asked already. One that is given up for it is settled.
     pub fn ask(&mut self, room: &BareJid, iq: RelayedIq, number: u64, at: Attachment) -> (bool, Option<Settled>) {
-        let open = self.open.entry((room.clone(), iq.asked.jid.clone())).or_default();
+        let open = self.open.entry(room.clone()).or_default().entry(iq.asked.jid.clone()).or_default();
         if open.iter().any(|question| question.number == number && question.iq.asker.id == iq.asker.id) {
             return (false, None);
         }
@@ -51,32 +51,42 @@ impl Questions {
 
     /// The session that was asked has answered. Nothing if nobody waits for that.
     pub fn answered(&mut self, room: &BareJid, asked: &Session, id: &str) -> Option<Settled> {
-        let key = (room.clone(), asked.jid.clone());
-        let open = self.open.get_mut(&key)?;
-        let place = open.iter().position(|question| question.iq.id == id);
-        let question = place.and_then(|place| open.remove(place));
-        if open.is_empty() {
-            self.open.remove(&key);
-        }
-        question.map(|Question { iq, number, at }| Settled { asker: iq.asker, at, number, reply: None })
+        let is_it = |question: &Question| question.iq.asked.id == asked.id && question.iq.id == id;
+        let Question { iq, number, at } = self.take(room, &asked.jid, is_it).into_iter().next()?;
+        Some(Settled { asker: iq.asker, at, number, reply: None })
     }
 
     /// The edges of some sessions have new connections. What these were asked by the old ones may never have come, and is answered by an error.
     pub fn reconnected(&mut self, is_there: impl Fn(&BareJid, &Session) -> bool) -> Vec<Settled> {
-        let mut settled = Vec::new();
-        self.open.retain(|(room, _), open| {
-            let lost = open.front().is_some_and(|first| is_there(room, &first.iq.asked));
-            if lost {
-                settled.extend(open.drain(..).map(unanswered));
-            }
-            !lost
-        });
-        settled
+        let rooms: Vec<BareJid> = self.open.keys().cloned().collect();
+        rooms.iter().flat_map(|room| self.settle(room, |asked| is_there(room, asked))).collect()
     }
 
-    /// A session left: all that it was asked is answered by an error.
-    pub fn left(&mut self, room: &BareJid, asked: &FullJid) -> Vec<Settled> {
-        self.open.remove(&(room.clone(), asked.clone())).into_iter().flatten().map(unanswered).collect()
+    /// A room has changed: whoever is not there any more, or has lost its connection, answers nothing.
+    pub fn changed(&mut self, room: &BareJid, is_there: impl Fn(&Session) -> bool) -> Vec<Settled> {
+        self.settle(room, |asked| !is_there(asked))
+    }
+
+    fn settle(&mut self, room: &BareJid, is_lost: impl Fn(&Session) -> bool) -> Vec<Settled> {
+        let Some(open) = self.open.get(room) else { return Vec::new() };
+        let asked: Vec<FullJid> = open.keys().cloned().collect();
+        let lost = asked.iter().flat_map(|asked| self.take(room, asked, |question| is_lost(&question.iq.asked)));
+        lost.map(unanswered).collect()
+    }
+
+    /// Takes out what a session was asked and is so.
+    fn take(&mut self, room: &BareJid, asked: &FullJid, is_so: impl Fn(&Question) -> bool) -> Vec<Question> {
+        let Some(of_room) = self.open.get_mut(room) else { return Vec::new() };
+        let Some(open) = of_room.get_mut(asked) else { return Vec::new() };
+        let (taken, left) = std::mem::take(open).into_iter().partition::<VecDeque<_>, _>(is_so);
+        *open = left;
+        if open.is_empty() {
+            of_room.remove(asked);
+        }
+        if of_room.is_empty() {
+            self.open.remove(room);
+        }
+        taken.into()
     }
 }
 
@@ -112,11 +122,13 @@ mod tests {
         assert_eq!(questions.ask(&room, question(100), 100, AT), (true, None));
         assert_eq!(questions.ask(&room, question(100), 100, AT), (false, None), "repeated");
         assert_eq!(questions.ask(&room, question(101), 101, AT), (true, Some(given_up(0))), "the oldest is given up");
-        assert_eq!(questions.left(&BareJid::parse("s@c").unwrap(), &asked.jid), [], "of another room");
-        let left = questions.left(&room, &asked.jid);
+        assert_eq!(questions.changed(&BareJid::parse("s@c").unwrap(), |_| false), [], "of another room");
+        assert_eq!(questions.changed(&room, |session| *session == asked), [], "it is still there");
+        let left = questions.changed(&room, |_| false);
         assert_eq!(left.len(), OPEN_MAX);
         assert!(!left.contains(&given_up(1)), "what was answered is not answered again");
-        assert_eq!(questions.left(&room, &asked.jid), []);
+        assert_eq!(questions.changed(&room, |_| false), []);
+        assert!(questions.open.is_empty());
     }
 
     #[test]

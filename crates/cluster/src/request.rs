@@ -29,6 +29,8 @@ pub enum Ask {
     User(Jid, Stanza),
     /// To be bound, and the like.
     Session(SessionRequest),
+    /// Something that this version cannot read.
+    Unreadable,
     /// The public rooms.
     Listings,
     /// The room of this address, or all rooms, for those who run the service.
@@ -40,7 +42,7 @@ impl Ask {
     pub fn stanza(&self) -> Option<&Stanza> {
         match self {
             Ask::Room(_, stanza) | Ask::User(_, stanza) => Some(stanza),
-            Ask::Gone(_) | Ask::Session(_) | Ask::Listings | Ask::Rooms(_) => None,
+            Ask::Gone(_) | Ask::Session(_) | Ask::Unreadable | Ask::Listings | Ask::Rooms(_) => None,
         }
     }
 

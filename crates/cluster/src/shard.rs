@@ -38,8 +38,6 @@ pub struct Shard {
 pub struct Folded {
     /// Its frame, if it concerns anybody.
     pub frame: Option<Arc<Frame>>,
-    /// Who left which room.
-    pub left: Vec<(BareJid, FullJid)>,
     /// The rooms that it touched.
     pub rooms: Vec<BareJid>,
     /// Whether it was decided in another epoch, and so did nothing.
@@ -89,7 +87,7 @@ impl Shard {
     pub fn fold(&mut self, index: u64, entry: &ShardEntry) -> Folded {
         self.applied = index;
         let void = !matches!(entry.change, ShardChange::Activate { .. }) && entry.epoch != self.epoch;
-        let mut folded = Folded { frame: None, left: Vec::new(), rooms: Vec::new(), void };
+        let mut folded = Folded { frame: None, rooms: Vec::new(), void };
         if void {
             return folded;
         }
@@ -162,7 +160,7 @@ impl Shard {
         let mut room = self.rooms.remove(jid).unwrap_or_else(|| Room::absent(jid.clone()));
         self.dirty.room(jid, &room);
         let effects = room.apply(entry);
-        self.note_seats(jid, &effects, folded);
+        self.note_seats(jid, &effects);
         let asker = entry.origin.as_ref().map(|origin| (&origin.session, origin.attachment));
         let mut seats = self.seating.remove(jid).unwrap_or_default();
         frame.add(jid.clone(), effects, &mut seats, asker);
@@ -216,7 +214,7 @@ impl Shard {
         }
     }
 
-    fn note_seats(&mut self, room: &BareJid, effects: &[Effect], folded: &mut Folded) {
+    fn note_seats(&mut self, room: &BareJid, effects: &[Effect]) {
         for effect in effects {
             match effect {
                 Effect::Seat(SeatChange::Taken { session, .. }) => {
@@ -224,7 +222,6 @@ impl Shard {
                 }
                 Effect::Seat(SeatChange::Left(session)) => {
                     self.unseat(room, session);
-                    folded.left.push((room.clone(), session.clone()));
                 }
                 Effect::Seat(_) | Effect::Send { .. } => {}
             }

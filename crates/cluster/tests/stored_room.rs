@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use conclave_cluster::stored_room::{changes, read, records};
 use conclave_muc::{Asked, Attachment, Change, Context, Entry, Origin, Outcome, Request, Room, Service, Session};
-use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::parser::{Event, Limits, NAMESPACES_MAX, Parser};
 use conclave_xmpp::{BareJid, FullJid, Stanza, Timestamp};
 use proptest::prelude::*;
 
@@ -87,7 +87,13 @@ fn service() -> Arc<Service> {
 }
 
 fn parse(stanza: &str) -> Stanza {
-    let limits = Limits { stanza_bytes_max: 100_000, depth_max: 50, attributes_max: 50, stream_bytes_max: None };
+    let limits = Limits {
+        stanza_bytes_max: 100_000,
+        depth_max: 50,
+        attributes_max: 50,
+        namespaces_max: NAMESPACES_MAX,
+        stream_bytes_max: None,
+    };
     let mut parser = Parser::new(limits);
     parser.push(b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>");
     parser.push(stanza.as_bytes());

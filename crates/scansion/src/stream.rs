@@ -1,14 +1,19 @@
 //! One direction of a stream: bytes in, stanzas out.
 
 use conclave_xmpp::Element;
-use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::parser::{Event, Limits, NAMESPACES_MAX, Parser};
 
 use crate::expect::SCANSION;
 
 /// The limits towards the server under test, and towards a script. They keep a test from eating the machine's memory;
 /// they are wide enough not to judge the server: that is what scripts are for.
-const LIMITS: Limits =
-    Limits { stanza_bytes_max: 16 * 1024 * 1024, depth_max: 256, attributes_max: 1024, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 16 * 1024 * 1024,
+    depth_max: 256,
+    attributes_max: 1024,
+    namespaces_max: NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 /// Reads a server's stream, or the stanzas of a script as if they were one.
 pub struct IncomingStream {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_muc::Service;
-use conclave_xmpp::parser::Limits as ParserLimits;
+use conclave_xmpp::parser::{Limits as ParserLimits, NAMESPACES_MAX};
 use conclave_xmpp::stream::{StreamSettings, TlsPolicy};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -89,12 +89,14 @@ fn stream_settings(node: &Node, tls: TlsPolicy, plain_without_tls: bool) -> Stre
             stanza_bytes_max: limits.unauthenticated_bytes_max,
             depth_max: limits.depth_max.min(DEPTH_BEFORE_LOGIN),
             attributes_max: limits.attributes_max,
+            namespaces_max: NAMESPACES_MAX,
             stream_bytes_max: Some(limits.unauthenticated_bytes_max),
         },
         authenticated: ParserLimits {
             stanza_bytes_max: limits.stanza_bytes_max,
             depth_max: limits.depth_max,
             attributes_max: limits.attributes_max,
+            namespaces_max: NAMESPACES_MAX,
             stream_bytes_max: None,
         },
         decoy_secret: decoy.secret,

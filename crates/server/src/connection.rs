@@ -156,7 +156,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // A node that stops leaves its sessions where they sit: they have the grace to come back through another.
         if !self.stopping.is_cancelled() {
-            self.router.depart();
+            self.router.depart(self.inflow.take());
         }
     }
 }

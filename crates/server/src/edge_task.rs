@@ -7,14 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use conclave_cluster::delivery_codec::Attend;
-use conclave_cluster::edge::{Edge, Output};
+use conclave_cluster::edge::{Bounce, Edge, Output};
 use conclave_cluster::meta::Meta;
 use conclave_cluster::request::Request;
 use conclave_cluster::{Incarnation, answer::Verdict};
-use conclave_muc::Session;
 use conclave_raft::{Leader, LeaderWatch, Node};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::delivery::attending::Attending;
@@ -23,7 +22,7 @@ use crate::homes::Homes;
 use crate::metrics::Metrics;
 use crate::sessions::{Bound, SessionTable};
 use crate::shard_task::{Replicas, wall_clock};
-use crate::vital;
+use crate::{ticks, vital};
 
 /// How often the edge looks for requests that have waited too long.
 const TICK: Duration = Duration::from_millis(250);
@@ -73,7 +72,7 @@ pub struct Shared {
     /// The homes that are attended.
     pub homes: Arc<Homes>,
     /// Where stanzas go that a session could not take: back to the sender.
-    pub bounces: mpsc::Sender<(Session, Vec<u8>)>,
+    pub bounces: mpsc::Sender<Bounce>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -151,8 +150,7 @@ struct EdgeTask {
 impl EdgeTask {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Asked>) {
         let mut me = self.shared.me.clone();
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks::every(TICK);
         loop {
             tokio::select! {
                 biased;
@@ -365,8 +363,8 @@ impl EdgeTask {
                         let _ = done.send(verdict);
                     }
                 }
-                Output::Bounce { session, bytes } => {
-                    if self.shared.bounces.try_send((session, bytes)).is_err() {
+                Output::Bounce(bounce) => {
+                    if self.shared.bounces.try_send(bounce).is_err() {
                         debug!(shard = self.shard, "so much goes back that this sender is not told");
                     }
                 }

@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use conclave_cluster::ShardMap;
 use conclave_cluster::answer::{RoomLine, Verdict};
 use conclave_cluster::bound_sessions::SessionRequest;
-use conclave_cluster::edge::PATIENCE_MS;
+use conclave_cluster::edge::{Bounce, PATIENCE_MS, Undelivered};
 use conclave_cluster::repeats::UNANSWERED_MAX;
 use conclave_cluster::request::{Ask, Request};
 use conclave_muc::{Listing, Session};
-use conclave_xmpp::{BareJid, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
+use conclave_xmpp::{BareJid, Condition, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::edge_task::{self, Asked};
 use crate::homes::Homes;
 use crate::metrics::Metrics;
+use crate::outbound::Inflow;
 use crate::sessions::{Bound, End, SessionTable};
 use crate::vital;
 
@@ -45,6 +47,7 @@ pub struct Hub {
     /// How often this node became another incarnation.
     lives: AtomicU64,
     began: Instant,
+    bounces: mpsc::Sender<Bounce>,
 }
 
 /// Why a session is not bound.
@@ -63,13 +66,15 @@ impl Hub {
         service_domain: BareJid,
         shards: u16,
         shared: edge_task::Shared,
-        bounces: mpsc::Receiver<(Session, Vec<u8>)>,
+        bounces: mpsc::Receiver<Bounce>,
     ) -> Arc<Hub> {
         let (sessions, homes, metrics) = (shared.sessions.clone(), shared.homes.clone(), shared.metrics.clone());
+        let back = shared.bounces.clone();
         let own = Session { jid: own_jid(&domain), id: sessions.next_id() };
         let edges = (0..shards).map(|shard| edge_task::start(shared.clone(), shard)).collect();
         let (lives, began, map) = (AtomicU64::new(0), Instant::now(), ShardMap::new(shards));
-        let hub = Arc::new(Hub { domain, service_domain, sessions, metrics, map, edges, homes, own, lives, began });
+        let hub =
+            Arc::new(Hub { domain, service_domain, sessions, metrics, map, edges, homes, own, lives, began, bounces: back });
         vital::spawn("the way back of stanzas", bounce(Arc::downgrade(&hub), bounces));
         hub
     }
@@ -204,6 +209,17 @@ impl Hub {
         let _ = timeout(LEAVE_MAX, all).await;
     }
 
+    /// What a session that is gone never read goes back to its senders, within reason.
+    pub fn give_back(&self, bound: &Bound, unread: Inflow) {
+        for stanza in unread.stanzas_of_users() {
+            let bounce = Bounce { session: bound.session.clone(), stanza: stanza.to_vec(), why: Undelivered::Gone };
+            if self.bounces.try_send(bounce).is_err() {
+                debug!(session = %bound.session.jid, "so much goes back that not all senders are told");
+                return;
+            }
+        }
+    }
+
     /// The public rooms of all shards, by address; or the shards that cannot be reached.
     pub async fn listings(&self) -> Result<Vec<Listing>, Vec<u16>> {
         let listings = self.ask_all(
@@ -269,13 +285,13 @@ fn own_jid(domain: &BareJid) -> FullJid {
 }
 
 /// What a session could not take goes back to whoever sent it, as from the session.
-async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::Receiver<(Session, Vec<u8>)>) {
+async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::Receiver<Bounce>) {
     let unanswered = Arc::new(Semaphore::new(UNANSWERED_MAX));
-    while let Some((session, bytes)) = bounces.recv().await {
+    while let Some(Bounce { session, stanza, why }) = bounces.recv().await {
         // The semaphore is never closed.
         let permit = unanswered.clone().acquire_owned().await.ok();
         let Some(hub) = hub.upgrade() else { return };
-        let Some((sender, error)) = Stanza::from_text(&bytes).ok().and_then(bounced) else { continue };
+        let Some((sender, error)) = Stanza::from_text(&stanza).ok().and_then(|stanza| bounced(stanza, why)) else { continue };
         let number = hub.sessions.next_id();
         let shard = hub.shard_of(&sender.to_bare());
         // In the session's name, but with a number of the node's: the session's own are the connection's to give.
@@ -285,12 +301,19 @@ async fn bounce(hub: std::sync::Weak<Hub>, mut bounces: mpsc::Receiver<(Session,
     }
 }
 
-fn bounced(stanza: Stanza) -> Option<(FullJid, Stanza)> {
+fn bounced(stanza: Stanza, why: Undelivered) -> Option<(FullJid, Stanza)> {
     let sender = stanza.head().from.clone()?.to_full()?;
     if !stanza.may_be_answered() {
         return None;
     }
-    let error = StanzaError::wait("the receiver is behind with reading; try again later").to_element();
+    let error = match why {
+        Undelivered::Crowded => StanzaError::wait("the receiver is behind with reading; try again later"),
+        // RFC 6121 §8.5.3.2.
+        Undelivered::Gone => {
+            StanzaError::new(Condition::ServiceUnavailable).text("the receiver has just left; whether it saw this is not known")
+        }
+    };
+    let error = error.to_element();
     let stanza = match stanza {
         Stanza::Message(message) => {
             let payloads = message.payloads.into_iter().chain([error]).collect();

@@ -36,6 +36,7 @@ pub mod seed;
 pub mod sessions;
 pub mod settings;
 pub mod shard_task;
+pub mod ticks;
 pub mod tls;
 pub mod trace;
 pub mod user;

@@ -145,6 +145,21 @@ pub struct Inflow {
 }
 
 impl Inflow {
+    /// All that is left, and whatever still comes; nothing comes here any more.
+    pub fn take(&mut self) -> Inflow {
+        let (_, closed) = mpsc::unbounded_channel();
+        std::mem::replace(self, Inflow { receiver: closed, taken: VecDeque::new() })
+    }
+
+    /// The stanzas in it that some user sent to this very session.
+    pub fn stanzas_of_users(mut self) -> impl Iterator<Item = Bytes> {
+        let rest = std::iter::from_fn(move || self.receiver.try_recv().ok());
+        self.taken.into_iter().chain(rest).filter_map(|outgoing| match outgoing {
+            Outgoing::Whole(stanza) => Some(stanza),
+            Outgoing::Stanza(_) => None,
+        })
+    }
+
     /// Waits until something is to be written. Cancel-safe.
     pub async fn ready(&mut self) {
         if self.taken.is_empty() {

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::account;
 use crate::domain;
 use crate::hub::Hub;
-use crate::outbound::Outgoing;
+use crate::outbound::{Inflow, Outgoing};
 use crate::sessions::Bound;
 use crate::shard_task::wall_clock;
 
@@ -58,8 +58,8 @@ impl Router {
         self.hub.leave_all(&self.bound, shards.into_iter(), presence).await;
     }
 
-    /// The session is over, whether anybody waits for that or not.
-    pub fn depart(&mut self) {
+    /// The session is over, whether anybody waits for that or not. What it has not read goes back.
+    pub fn depart(&mut self, unread: Inflow) {
         let (hub, bound) = (self.hub.clone(), self.bound.clone());
         let shards = std::mem::take(&mut self.shards);
         // Without a runtime the process is at its end.
@@ -68,6 +68,7 @@ impl Router {
             hub.leave_all(&bound, shards.into_iter(), &[]).await;
             hub.unbind(&bound).await;
             hub.sessions.unbind(&bound);
+            hub.give_back(&bound, unread);
         });
     }
 

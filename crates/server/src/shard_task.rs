@@ -25,12 +25,12 @@ use conclave_muc::{Context, Service};
 use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
 use conclave_xmpp::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::delivery::{Prepared, Said};
 use crate::metrics::Metrics;
-use crate::vital;
+use crate::{ticks, vital};
 
 use group::{barrier, propose};
 pub use replicas::{Figures, Replicas};
@@ -161,8 +161,7 @@ impl ShardTask {
     ) {
         let (mut meta, mut me) = (self.shared.meta.clone(), self.shared.me.clone());
         let mut leader: LeaderWatch = self.group.leader();
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks::every(TICK);
         self.note_living();
         loop {
             tokio::select! {

@@ -186,7 +186,9 @@ impl Element {
             out.push('\'');
         }
         for (number, attribute) in self.attributes.iter().enumerate() {
-            write_attribute(out, attribute, number);
+            let same = |other: &Attribute| other.namespace == attribute.namespace;
+            let first = self.attributes.iter().position(same).unwrap_or(number);
+            write_attribute(out, attribute, first, first == number);
         }
         if self.children.is_empty() {
             out.push_str("/>");
@@ -205,7 +207,8 @@ impl Element {
     }
 }
 
-fn write_attribute(out: &mut String, attribute: &Attribute, number: usize) {
+/// The prefix of a namespace is that of the first attribute in it, which declares it.
+fn write_attribute(out: &mut String, attribute: &Attribute, first: usize, declares: bool) {
     use std::fmt::Write;
     out.push(' ');
     match attribute.namespace.as_deref() {
@@ -213,9 +216,12 @@ fn write_attribute(out: &mut String, attribute: &Attribute, number: usize) {
         Some(ns::XML) => out.push_str("xml:"),
         Some(namespace) => {
             // Writing to a String cannot fail.
-            let _ = write!(out, "xmlns:a{number}='");
-            escape_attribute(out, namespace);
-            let _ = write!(out, "' a{number}:");
+            if declares {
+                let _ = write!(out, "xmlns:a{first}='");
+                escape_attribute(out, namespace);
+                out.push_str("' ");
+            }
+            let _ = write!(out, "a{first}:");
         }
     }
     out.push_str(&attribute.name);

@@ -36,7 +36,7 @@ use namespaces::Namespaces;
 use open_elements::OpenElements;
 use scanner::{Place, Scanner, Token, TokenKind};
 
-pub use limits::Limits;
+pub use limits::{Limits, NAMESPACES_MAX};
 
 /// Reads one XML stream after the other from the bytes of one connection.
 pub struct Parser {
@@ -129,7 +129,7 @@ impl Parser {
             phase: Phase::Prolog,
             scanner: Scanner::default(),
             open: OpenElements::default(),
-            namespaces: Namespaces::default(),
+            namespaces: Namespaces::new(limits.namespaces_max),
             stream_name: CompactString::default(),
         }
     }
@@ -171,7 +171,7 @@ impl Parser {
             self.phase = Phase::Prolog;
             self.scanner = Scanner::default();
             self.open.clear();
-            self.namespaces = Namespaces::default();
+            self.namespaces = Namespaces::new(self.limits.namespaces_max);
         }
     }
 
@@ -306,7 +306,7 @@ impl Parser {
         self.scanner = Scanner::default();
         self.buffer.clear();
         self.open.clear();
-        self.namespaces = Namespaces::default();
+        self.namespaces = Namespaces::new(self.limits.namespaces_max);
     }
 }
 

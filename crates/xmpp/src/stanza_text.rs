@@ -8,8 +8,14 @@ use crate::stanza::{Stanza, StanzaFault};
 /// In front of a stanza, as if it came from a client.
 const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
 
-/// What our own nodes may send. A client's stanza was within its own limits, and grows a little by being written anew.
-const LIMITS: Limits = Limits { stanza_bytes_max: 4 * 1024 * 1024, depth_max: 512, attributes_max: 512, stream_bytes_max: None };
+/// What our own nodes may send: whatever a client's limits let in, which grows by being written anew, must pass here.
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: usize::MAX / 8,
+    depth_max: usize::MAX,
+    attributes_max: usize::MAX,
+    namespaces_max: usize::MAX,
+    stream_bytes_max: None,
+};
 
 /// The text is no stanza.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +54,22 @@ fn element(text: &[u8]) -> Result<Element, NoStanza> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_a_client_may_send_comes_back_as_it_was() {
+        let (from, to) = (FullJid::parse("a@b/c").unwrap(), Jid::parse("r@s").unwrap());
+        let attributes = |namespaces: usize| -> String {
+            (0..60).map(|number| format!(" p{}:a{number}='{number}'", number % namespaces)).collect()
+        };
+        let declared = |namespaces: usize| -> String { (0..namespaces).map(|at| format!(" xmlns:p{at}='urn:{at}'")).collect() };
+        for namespaces in [1, 3, 60] {
+            let open = format!("<x xmlns='urn:x'{}>", attributes(namespaces));
+            let nested = format!("{}{}", open.repeat(40), "</x>".repeat(40));
+            let text = format!("<message{} to='r@s' from='a@b/c'>{nested}</message>", declared(namespaces));
+            let stanza = Stanza::from_text(text.as_bytes()).unwrap();
+            assert_eq!(Stanza::from_text(&stanza.to_text(&from, &to)).as_ref(), Ok(&stanza));
+        }
+    }
 
     #[test]
     fn a_stanza_comes_back_as_it_was() {

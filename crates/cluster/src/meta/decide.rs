@@ -58,13 +58,13 @@ impl Meta {
         Ok(changes)
     }
 
+    /// Whether a node was invited so long ago that it may not come any more. The nodes that the cluster began with may take their time.
+    pub fn invitation_is_over(&self, node: u32, now_ms: u64) -> bool {
+        self.nodes.get(&node).is_some_and(|entry| is_late(entry, now_ms))
+    }
+
     fn invite(&self, peer: &str, now_ms: u64) -> Decided {
-        // The nodes that the cluster began with may take their time.
-        let late = |entry: &NodeEntry| {
-            entry.state == NodeState::Invited
-                && entry.invited_at_ms != 0
-                && now_ms.saturating_sub(entry.invited_at_ms) > INVITATION_MS
-        };
+        let late = |entry: &NodeEntry| is_late(entry, now_ms);
         let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited && !late(entry)).count();
         if open >= INVITED_MAX {
             return Err(MetaRefusal::TooManyInvited { max: INVITED_MAX as u32 });
@@ -201,6 +201,11 @@ impl Meta {
             accounts: Accounts::default(),
         }
     }
+}
+
+fn is_late(entry: &NodeEntry, now_ms: u64) -> bool {
+    let age = now_ms.saturating_sub(entry.invited_at_ms);
+    entry.state == NodeState::Invited && entry.invited_at_ms != 0 && age > INVITATION_MS
 }
 
 fn check_beginning(cluster: &str, nodes: &[NewNode]) -> Result<(), MetaRefusal> {

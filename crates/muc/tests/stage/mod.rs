@@ -8,10 +8,16 @@ use std::sync::Arc;
 use conclave_muc::{
     Asked, Attachment, Audience, Change, Context, Effect, Entry, Origin, Outcome, Request, Room, Seats, Service, Session, View,
 };
-use conclave_xmpp::parser::{Event, Limits, Parser};
+use conclave_xmpp::parser::{Event, Limits, NAMESPACES_MAX, Parser};
 use conclave_xmpp::{BareJid, Encoded, FullJid, Stanza, Timestamp};
 
-const LIMITS: Limits = Limits { stanza_bytes_max: 100_000, depth_max: 50, attributes_max: 50, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 100_000,
+    depth_max: 50,
+    attributes_max: 50,
+    namespaces_max: NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 pub struct Stage {
     pub room: Room,

@@ -7,12 +7,13 @@ use std::time::Duration;
 use conclave_cluster::Incarnation;
 use conclave_cluster::meta::{EndReason, Meta, MetaRequest};
 use conclave_raft::{Leader, Leadership, PeerState};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::deciding::{Outcome, decide};
 use super::service::{self, wire};
 use super::{ClusterTiming, Inner, number_of};
+use crate::ticks;
 
 /// How often the leader looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -79,8 +80,7 @@ impl Clocks {
 
 /// Tells the leader of meta that this node lives.
 pub(super) async fn tell(inner: Arc<Inner>) {
-    let mut ticks = interval(inner.settings.timing.alive_interval());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks::every(inner.settings.timing.alive_interval());
     loop {
         ticks.tick().await;
         let Leader::Other(leader) = inner.meta_group.leader().now() else { continue };
@@ -93,8 +93,7 @@ pub(super) async fn tell(inner: Arc<Inner>) {
 
 /// Ends the incarnations of the silent, while this node leads meta.
 pub(super) async fn watch(inner: Arc<Inner>) {
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks::every(LOOK);
     loop {
         ticks.tick().await;
         let Leader::Us(leadership) = inner.meta_group.leader().now() else { continue };

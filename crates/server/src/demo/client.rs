@@ -14,7 +14,13 @@ use tokio::net::TcpStream;
 const PASSWORD: &str = "password";
 
 /// Our own server is not judged here; nothing that it sends comes near these.
-const LIMITS: Limits = Limits { stanza_bytes_max: 1024 * 1024, depth_max: 64, attributes_max: 64, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 1024 * 1024,
+    depth_max: 64,
+    attributes_max: 64,
+    namespaces_max: conclave_xmpp::parser::NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 /// A client that is logged in.
 pub struct Client {

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use super::fault::Fault;
-use super::limits::NAMESPACES_MAX;
 use crate::ns;
 
 /// All declarations that hold, innermost last.
-#[derive(Default)]
 pub(super) struct Namespaces {
     bindings: Vec<Binding>,
     level: usize,
+    /// How many may hold at once.
+    max: usize,
 }
 
 struct Binding {
@@ -23,6 +23,11 @@ struct Binding {
 }
 
 impl Namespaces {
+    /// None so far, and so many at once.
+    pub fn new(max: usize) -> Namespaces {
+        Namespaces { bindings: Vec::new(), level: 0, max }
+    }
+
     /// Begins an element; its declarations follow.
     pub fn enter(&mut self) {
         self.level += 1;
@@ -43,8 +48,8 @@ impl Namespaces {
         if own.into_iter().any(|binding| binding.prefix == prefix) {
             return Err(Fault::malformed(0, "an element declares a namespace twice"));
         }
-        if self.bindings.len() >= NAMESPACES_MAX {
-            return Err(Fault::limit(format!("more than {NAMESPACES_MAX} namespaces are declared at once")));
+        if self.bindings.len() >= self.max {
+            return Err(Fault::limit(format!("more than {} namespaces are declared at once", self.max)));
         }
         self.bindings.push(Binding { prefix: prefix.into(), namespace: ns::intern(namespace), level: self.level });
         Ok(())

@@ -14,7 +14,13 @@ use crate::ns;
 const HEADER: &str = "<?xml version='1.0'?><stream:stream to='c' version='1.0' xmlns='jabber:client' \
                       xmlns:stream='http://etherx.jabber.org/streams'>";
 
-const LIMITS: Limits = Limits { stanza_bytes_max: 4096, depth_max: 8, attributes_max: 16, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 4096,
+    depth_max: 8,
+    attributes_max: 16,
+    namespaces_max: super::NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 /// What came of the bytes: one line for each event, and one for the error or for what is missing.
 fn outcome(limits: Limits, pieces: &[&[u8]]) -> String {

@@ -13,7 +13,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::parser::Limits;
+use crate::parser::{Limits, NAMESPACES_MAX};
 use crate::sasl::ITERATIONS_MIN;
 use crate::stanza_error::Condition;
 
@@ -23,7 +23,13 @@ mod login;
 mod order;
 mod stanzas;
 
-const LIMITS: Limits = Limits { stanza_bytes_max: 10_000, depth_max: 16, attributes_max: 32, stream_bytes_max: None };
+const LIMITS: Limits = Limits {
+    stanza_bytes_max: 10_000,
+    depth_max: 16,
+    attributes_max: 32,
+    namespaces_max: NAMESPACES_MAX,
+    stream_bytes_max: None,
+};
 
 /// How the client came.
 #[derive(Clone, Copy)]
