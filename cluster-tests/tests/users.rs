@@ -39,6 +39,7 @@ fn messages_from_user_to_user_arrive_once_and_in_order() {
             world.run(pause);
         }
         world.settle();
+        assert_eq!(world.bounced(), 0, "both are there");
         let (came, unknown) = (ids(&world, bob, "m"), ids(&world, ann, "m"));
         let mut sorted = came.clone();
         sorted.sort();

@@ -99,7 +99,7 @@ impl EdgeTask {
             node,
             me: Incarnation { node, number: 0 },
             lives: Vec::new(),
-            edge: Edge::default(),
+            edge: Edge::new(node),
             sessions: Table::default(),
             home: None,
             away: None,

@@ -285,15 +285,17 @@ fn name(name: StanzaName) -> wire::StanzaName {
 
 fn encode_direct(direct: &Direct) -> wire::Direct {
     match direct {
-        Direct::Stanza { session: to, bytes } => wire::Direct { session: Some(session(to)), stanza: Some(bytes.clone().into()) },
-        Direct::Replaced(to) => wire::Direct { session: Some(session(to)), stanza: None },
+        Direct::Stanza { session: to, node, bytes } => {
+            wire::Direct { session: Some(session(to)), stanza: Some(bytes.clone().into()), node: *node }
+        }
+        Direct::Replaced(to) => wire::Direct { session: Some(session(to)), stanza: None, node: 0 },
     }
 }
 
 fn decode_direct(direct: wire::Direct) -> Decoded<Direct> {
     let session = read_session(direct.session)?;
     Ok(match direct.stanza {
-        Some(bytes) => Direct::Stanza { session, bytes: bytes.into() },
+        Some(bytes) => Direct::Stanza { session, node: direct.node, bytes: bytes.into() },
         None => Direct::Replaced(session),
     })
 }

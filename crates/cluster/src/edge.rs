@@ -86,6 +86,7 @@ pub struct Hole {
 /// The edge's side of one shard.
 #[derive(Debug)]
 pub struct Edge<H> {
+    node: u32,
     rooms: BTreeMap<BareJid, Seats<H>>,
     /// Everything up to here is folded; nothing if nothing ever was.
     have: Option<u64>,
@@ -109,9 +110,11 @@ struct Waiting {
     since: u64,
 }
 
-impl<H> Default for Edge<H> {
-    fn default() -> Edge<H> {
+impl<H: Clone> Edge<H> {
+    /// The edge of a node, which knows nothing.
+    pub fn new(node: u32) -> Edge<H> {
         Edge {
+            node,
             rooms: BTreeMap::new(),
             have: None,
             acknowledged: 0,
@@ -123,9 +126,7 @@ impl<H> Default for Edge<H> {
             relayed: BTreeMap::new(),
         }
     }
-}
 
-impl<H: Clone> Edge<H> {
     /// The last frame that is folded, to attend behind it.
     pub fn have(&self) -> Option<u64> {
         self.have
@@ -198,7 +199,9 @@ impl<H: Clone> Edge<H> {
         }
         for direct in &delivery.direct {
             match direct {
-                Direct::Stanza { session, bytes } => {
+                // A session that is elsewhere is another edge's to find.
+                Direct::Stanza { node, .. } if *node != self.node => {}
+                Direct::Stanza { session, bytes, .. } => {
                     let why = match sessions.find(session) {
                         Some(handle) if sessions.send_whole(&handle, bytes) => continue,
                         Some(_) => Undelivered::Crowded,

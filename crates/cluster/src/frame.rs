@@ -56,6 +56,8 @@ pub enum Direct {
     Stanza {
         /// To whom.
         session: Session,
+        /// The node where that one is.
+        node: u32,
         /// Its bytes.
         bytes: Vec<u8>,
     },

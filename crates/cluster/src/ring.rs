@@ -104,7 +104,7 @@ mod tests {
 
         let heavy = |index| {
             let session = conclave_muc::Session { jid: conclave_xmpp::FullJid::parse("a@b/c").unwrap(), id: 1 };
-            let direct = vec![crate::frame::Direct::Stanza { session, bytes: vec![0; WEIGHT_MAX / 4] }];
+            let direct = vec![crate::frame::Direct::Stanza { session, node: 1, bytes: vec![0; WEIGHT_MAX / 4] }];
             Arc::new(Frame { direct, ..Frame::of_entry(index, Default::default()) })
         };
         let mut ring = Ring::behind(0);

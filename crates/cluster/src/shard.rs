@@ -123,7 +123,8 @@ impl Shard {
             ShardChange::User { origin, to, stanza } => {
                 for bound in to.iter().filter_map(|session| self.sessions.get(session)) {
                     frame.concern(bound.attachment);
-                    frame.direct.push(Direct::Stanza { session: bound.session.clone(), bytes: stanza.clone() });
+                    let node = Incarnation::of(bound.attachment).node;
+                    frame.direct.push(Direct::Stanza { session: bound.session.clone(), node, bytes: stanza.clone() });
                 }
                 self.answer(Some(origin), index, &mut frame);
             }

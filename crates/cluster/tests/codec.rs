@@ -1,14 +1,16 @@
-//! Every kind of entry comes back from its bytes as it was.
+//! Every kind of entry comes back from its bytes as it was, and a request that does not is answered.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 use conclave_cluster::Incarnation;
 use conclave_cluster::codec::{decode, encode};
+use conclave_cluster::delivery_codec::ToHome;
 use conclave_cluster::entry::{ShardChange, ShardEntry};
+use conclave_cluster::request::{Ask, Request};
 use conclave_muc::change::*;
 use conclave_muc::config::{AllowPm, PresenceBroadcast};
 use conclave_muc::{Affiliation, Attachment, Change, Origin, Role, RoomConfig, Seat, Session};
-use conclave_xmpp::{BareJid, Element, Fragment, FullJid, MessageKind, Nick, Timestamp, ns};
+use conclave_xmpp::{BareJid, Element, Fragment, FullJid, Jid, MessageKind, Nick, Stanza, Timestamp, ns};
 
 fn bare(text: &str) -> BareJid {
     BareJid::parse(text).unwrap()
@@ -179,4 +181,17 @@ proptest::proptest! {
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
         let _ = decode(&bytes);
     }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_known_by_session_and_number() {
+    let session = Session { jid: FullJid::parse("a@h/1").unwrap(), id: 7 };
+    let text = "<message xmlns='jabber:client' to='b@h'><body>good</body></message>";
+    let ask = Ask::User(Jid::parse("b@h").unwrap(), Stanza::from_text(text.as_bytes()).unwrap());
+    let request = Request { session: session.clone(), number: 3, floor: 2, ask };
+    let mut bytes = ToHome::Request(Box::new(request)).encode();
+    let at = bytes.windows(6).position(|six| six == b"<body>").unwrap();
+    bytes[at] = b'>';
+    let unreadable = Request { session, number: 3, floor: 2, ask: Ask::Unreadable };
+    assert_eq!(ToHome::decode(&bytes), Ok(ToHome::Request(Box::new(unreadable))));
 }

@@ -292,7 +292,7 @@ fn a_stanza_from_user_to_user_is_logged_once_and_who_is_typing_is_not() {
         Output::Propose(_) | Output::Barrier => None,
     });
     let bytes = b"<message to='bob@h/1' from='ann@h/1' type='chat'><body>psst</body></message>".to_vec();
-    assert_eq!(directs.flatten().collect::<Vec<_>>(), [Direct::Stanza { session: session("bob"), bytes }]);
+    assert_eq!(directs.flatten().collect::<Vec<_>>(), [Direct::Stanza { session: session("bob"), node: 1, bytes }]);
     bench.repeat(&request);
     bench.put("ann", ask(Element::new("composing", ns::CHAT_STATES)));
     assert!(bench.log.is_empty());

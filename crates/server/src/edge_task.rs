@@ -89,11 +89,12 @@ type Seeking = Pin<Box<dyn Future<Output = Result<Attending, tonic::Status>> + S
 pub fn start(shared: Shared, shard: u16) -> mpsc::UnboundedSender<Asked> {
     // Bounded by the permits of the sessions.
     let (inbox, receiver) = mpsc::unbounded_channel();
+    let node = shared.me.borrow().node;
     let task = EdgeTask {
         leader: leader_watch(&shared, shard),
         shared,
         shard,
-        edge: Edge::default(),
+        edge: Edge::new(node),
         waiting: BTreeMap::new(),
         home: None,
         seeking: None,

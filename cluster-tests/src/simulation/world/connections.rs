@@ -64,6 +64,11 @@ impl World {
         self.ask(client, Ask::User(to, stanza));
     }
 
+    /// How many stanzas from user to user found nobody at their edge.
+    pub fn bounced(&self) -> usize {
+        self.nodes.values().map(|node| node.edge.bounced.len()).sum()
+    }
+
     /// The connection of a client ends, and its node knows.
     pub fn disconnect(&mut self, client: usize) {
         self.ask(client, Ask::Gone(Vec::new()));

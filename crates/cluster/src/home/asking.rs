@@ -1,6 +1,6 @@
 //! What a session asks of the home: judged, and logged, answered, or passed on.
 
-use conclave_muc::{Asked, Attachment, Change, Context, Effect, Origin, Outcome};
+use conclave_muc::{Asked, Attachment, Change, Context, Effect, Origin, Outcome, Session};
 use conclave_xmpp::{BareJid, Condition, Element, Encoded, Jid, Stanza, StanzaError, Timestamp};
 
 use super::{ENTRY_BYTES_MAX, Home, Output};
@@ -9,6 +9,7 @@ use crate::barrier::Soft;
 use crate::bound_sessions::{self, BoundSession, BoundSessions, SessionRefusal, SessionRequest};
 use crate::entry::ShardChange;
 use crate::frame::Direct;
+use crate::incarnation::Incarnation;
 use crate::questions::Settled;
 use crate::request::Request;
 use crate::shard::Shard;
@@ -124,9 +125,8 @@ impl Home {
         }
         let bytes = bound_sessions::relayed(&request.session.jid, stanza).for_receiver(to.as_str());
         if matches!(stanza, Stanza::Message(message) if message.is_only_chat_state()) {
-            let typing = |receiver: BoundSession| {
-                (Direct::Stanza { session: receiver.session, bytes: bytes.clone() }, receiver.attachment)
-            };
+            let typing =
+                |receiver: BoundSession| (direct(receiver.session, receiver.attachment, bytes.clone()), receiver.attachment);
             return self.tell_directly(receivers.into_iter().map(typing).collect(), request, at, out);
         }
         let to = receivers.into_iter().map(|receiver| receiver.session).collect();
@@ -139,7 +139,7 @@ impl Home {
 
     fn answer_user(&mut self, reply: Option<Encoded>, request: &Request, at: Attachment, out: &mut Vec<Output>) {
         let bytes = |reply: Encoded| reply.for_receiver(request.session.jid.as_str());
-        let direct = reply.map(|reply| (Direct::Stanza { session: request.session.clone(), bytes: bytes(reply) }, at));
+        let direct = reply.map(|reply| (direct(request.session.clone(), at, bytes(reply)), at));
         self.tell_directly(direct.into_iter().collect(), request, at, out);
     }
 
@@ -231,6 +231,10 @@ impl Home {
         self.barrier.push(soft, self.ahead.proposed());
         self.begin_barrier(out);
     }
+}
+
+fn direct(session: Session, at: Attachment, bytes: Vec<u8>) -> Direct {
+    Direct::Stanza { session, node: Incarnation::of(at).node, bytes }
 }
 
 fn origin(request: &Request, at: Attachment) -> Origin {
