@@ -108,6 +108,8 @@ pub struct Status {
     pub learners: Vec<NodeId>,
     /// On the leader: the last entry that each other replica has on disk.
     pub matched: BTreeMap<NodeId, Option<u64>>,
+    /// On the leader: for how long each other replica has acknowledged nothing; a missing one never did.
+    pub silent_for: BTreeMap<NodeId, Duration>,
     /// On the leader: since when no majority has confirmed it.
     pub unconfirmed_for: Option<Duration>,
     /// Why the replica does no more work, if so.

@@ -18,8 +18,9 @@ pub enum LogFormat {
 
 /// Starts writing: a level, and behind commas levels by target. What [`check_directives`] refuses is not written at all.
 pub fn init(directives: &str, format: LogFormat) {
-    // The store logs every page at the levels below, and openraft every call to a peer that is away; whoever wants that says so by target.
-    let targets: Targets = format!("sled=warn,openraft=error,{directives}").parse().unwrap_or_default();
+    // The store logs every page at the levels below. openraft takes a group that is stopped for one whose disk fails; what does fail ends the group, and
+    // is told by whoever owns it. Whoever wants more says so by target.
+    let targets: Targets = format!("sled=warn,openraft=off,{directives}").parse().unwrap_or_default();
     let registry = tracing_subscriber::registry().with(targets);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Whoever runs several nodes in one process, as tests do, has the first one's log.

@@ -13,6 +13,8 @@ pub(crate) fn status(replica: &Replica) -> Status {
     let membership = metrics.membership_config.membership();
     let matched =
         metrics.replication.iter().flatten().map(|(node, id)| (NodeId(*node), id.as_ref().map(|id| id.index))).collect();
+    let heard = metrics.heartbeat.iter().flatten();
+    let silent_for = heard.filter_map(|(node, at)| Some((NodeId(*node), at.as_ref()?.elapsed()))).collect();
     let mut voters: Vec<_> = membership.voter_ids().map(NodeId).collect();
     voters.sort();
     voters.dedup();
@@ -27,6 +29,7 @@ pub(crate) fn status(replica: &Replica) -> Status {
         voters,
         learners: membership.learner_ids().map(NodeId).collect(),
         matched,
+        silent_for,
         unconfirmed_for: metrics.last_quorum_acked.map(|acked| (*acked).elapsed()),
         failure: metrics.running_state.as_ref().err().map(ToString::to_string),
     }

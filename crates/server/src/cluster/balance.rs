@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conclave_cluster::meta::{Meta, NodeState};
-use conclave_raft::{Group, Leader};
+use conclave_raft::{Group, Leader, Status};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::governing::{caught_up, reached};
 use super::{Inner, META, group_of, raft_id};
+
+/// A replica that has acknowledged nothing for so long, some heartbeats, is not handed anything.
+const SILENT_MAX: Duration = Duration::from_secs(1);
 
 /// Since when another node has been the better leader of a group.
 #[derive(Debug, Default)]
@@ -82,11 +86,17 @@ fn successor(inner: &Inner, meta: &Meta, group: &Group, shard: Option<u16>) -> O
 /// Other voters that live, are reached, have everything and are not drained.
 fn able(inner: &Inner, meta: &Meta, group: &Group) -> BTreeSet<u32> {
     let status = group.status();
-    let (reached, caught_up) = (reached(inner), caught_up(inner, &status));
-    let voters = status.voters.iter().filter_map(|node| super::number_of(*node));
+    let (reached, caught_up, awake) = (reached(inner), caught_up(inner, &status), awake(&status));
+    let voters = status.voters.iter().filter_map(|node| super::number_of(*node)).filter(|node| *node != inner.node);
     voters
-        .filter(|node| *node != inner.node && reached.contains(node) && caught_up.contains(node) && may_lead(meta, *node))
+        .filter(|node| reached.contains(node) && caught_up.contains(node) && awake.contains(node) && may_lead(meta, *node))
         .collect()
+}
+
+/// Those that answer now: a node that is frozen keeps its connection for seconds.
+fn awake(status: &Status) -> BTreeSet<u32> {
+    let awake = status.silent_for.iter().filter(|(_, silent)| **silent < SILENT_MAX);
+    awake.filter_map(|(node, _)| super::number_of(*node)).collect()
 }
 
 fn may_lead(meta: &Meta, node: u32) -> bool {
