@@ -226,7 +226,8 @@ fn place(cluster: &Cluster, meta: Meta) -> (String, [u32; 3]) {
 /// An error is silence, or what nobody should be told.
 async fn outcome(client: &mut Client, room: &str, nick: &str, id: &str) -> Result<Outcome, String> {
     let is_it = |stanza: &Element| stanza.is("message", ns::CLIENT) && stanza.attribute("id") == Some(id);
-    let out = |stanza: &Element| is_presence_of(stanza, room, nick) && is_unavailable(stanza) && codes(stanza).contains(&"110");
+    let own = |stanza: &Element| codes(stanza).contains(&"110") && codes(stanza).contains(&"333");
+    let out = |stanza: &Element| is_presence_of(stanza, room, nick) && is_unavailable(stanza) && own(stanza);
     let ends = |stanza: &Element| is_it(stanza) || out(stanza) || stanza.is("error", ns::STREAM);
     match client.try_until(NO_SILENCE_FOR, ends).await {
         Ok(Some(stanza)) if is_it(&stanza) && is_groupchat(&stanza) => Ok(Outcome::Heard),
@@ -234,6 +235,6 @@ async fn outcome(client: &mut Client, room: &str, nick: &str, id: &str) -> Resul
         Ok(Some(stanza)) if is_it(&stanza) => Err(stanza.to_string()),
         Ok(Some(stanza)) => Ok(Outcome::Told(stanza.to_string())),
         Ok(None) => Err(format!("silence for {NO_SILENCE_FOR:?}")),
-        Err(closed) => Ok(Outcome::Told(closed.to_string())),
+        Err(closed) => Err(format!("its connection ended without a word: {closed}")),
     }
 }
