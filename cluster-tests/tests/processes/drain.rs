@@ -2,6 +2,7 @@
 
 use cluster_tests::client::{SERVICE, is_presence_of, is_unavailable, stanza};
 use cluster_tests::{Client, Cluster, Event, History};
+use conclave_server::admin::cluster::NodeStands;
 use conclave_xmpp::Element;
 
 use crate::talk::{HISTORY_MAX, Talking};
@@ -111,6 +112,10 @@ async fn a_talk_goes_on_while_the_home_is_drained() {
         status.groups.iter().all(|group| group.leader.is_some_and(|leader| leader != drained))
     });
     assert_ne!(cluster.home(&room), drained);
+    // It goes on as a replica, and can be asked.
+    cluster.await_status(drained, "a drained node that says so", |status| {
+        status.nodes.iter().any(|line| line.node == drained && line.stands == NodeStands::Draining)
+    });
     let moved = SPEAKERS.iter().filter(|(_, node)| *node == drained).count();
     talking.entered(SPEAKERS.len() + moved).await;
     talking.permit(sends - sends / 3);

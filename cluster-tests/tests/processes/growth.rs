@@ -68,7 +68,9 @@ fn serve_all(status: &ClusterStatus, nodes: &[u32]) -> bool {
         voters.sort_unstable();
         voters == nodes && group.learners.is_empty()
     });
-    listed && serving && voters && status.health == Health::Healthy
+    // Two nodes are less safe than one, and the status says so.
+    let health = if nodes.len() == 2 { Health::Degraded } else { Health::Healthy };
+    listed && serving && voters && status.health == health
 }
 
 fn stands(status: &ClusterStatus, node: u32) -> Option<NodeStands> {

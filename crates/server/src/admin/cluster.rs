@@ -299,6 +299,16 @@ mod tests {
                 node 3 is down: start it again, or take it out with `conclave cluster remove 3`
             "#]],
         );
+        let unheard = GroupLine { committed: None, applied: None, ..well.clone() };
+        check(
+            &[node(1, Serving), node(2, Serving)],
+            &[GroupLine { voters: vec![1, 2], ..unheard }],
+            expect![[r#"
+                Unavailable
+                meta has no leader that answers: is a majority of the replicas running?
+                there are two nodes: if either ends, nothing is served; a third one makes the death of any harmless
+            "#]],
+        );
         check(
             &[node(1, Serving)],
             &[group(Some(0), Some(1), &[1], &[])],
