@@ -105,7 +105,17 @@ fn database(dir: &Path) -> PathBuf {
 
 /// Writes to the database behind the store's back.
 pub(super) fn with_sled(dir: &Path, write: impl FnOnce(&sled::Db)) {
-    let sled = sled::Config::new().path(dir.join("state")).flush_every_ms(None).open().unwrap();
+    let config = sled::Config::new().path(dir.join("state")).flush_every_ms(None);
+    let start = std::time::Instant::now();
+    let sled = loop {
+        match config.open() {
+            // A process that another test starts has our files open, locks and all, until it becomes another program.
+            Err(sled::Error::Io(cause)) if cause.to_string().contains("lock") && start.elapsed() < super::PATIENCE => {
+                std::thread::yield_now();
+            }
+            opened => break opened.unwrap(),
+        }
+    };
     write(&sled);
     sled.flush().unwrap();
 }
