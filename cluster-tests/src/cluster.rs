@@ -192,7 +192,7 @@ impl Cluster {
     }
 
     /// Waits until every node that runs says that nothing is missing: all nodes serve, all shards have a home and all their replicas,
-    /// and those have what the others have. Then one more may fall.
+    /// those have what the others have, and the nodes that should lead do. Then one more may fall, and no home moves by itself.
     pub fn await_whole(&self) {
         for node in self.nodes() {
             awaited_while(&format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {

@@ -64,9 +64,11 @@ impl Program {
             Ok(status) => status,
             Err(error) => return Some(error),
         };
+        let moving = status.groups.iter().any(|group| group.preferred.is_some_and(|node| group.leader != Some(node)));
         let late = status.groups.iter().flat_map(|group| &group.behind).any(|replica| replica.entries > BEHIND_MAX);
         match status.health {
             Health::Healthy if late => Some("a replica is behind".to_owned()),
+            Health::Healthy if moving => Some("a shard has not come to the node that should lead it".to_owned()),
             Health::Healthy => None,
             other => Some(format!("{other:?}: {}", status.reasons.join("; "))),
         }

@@ -106,6 +106,8 @@ pub struct GroupLine {
     pub shard: Option<u16>,
     /// Who leads it.
     pub leader: Option<u32>,
+    /// Who should lead it, as things are; leadership goes there when it has been calm for a while. Null: anybody may, as with meta.
+    pub preferred: Option<u32>,
     /// The nodes whose replica counts.
     pub voters: Vec<u32>,
     /// The nodes whose replica is catching up.
@@ -249,7 +251,8 @@ mod tests {
 
     fn group(shard: Option<u16>, leader: Option<u32>, voters: &[u32], behind: &[(u32, u64)]) -> GroupLine {
         let behind = behind.iter().map(|&(node, entries)| Behind { node, entries }).collect();
-        GroupLine { shard, leader, voters: voters.to_vec(), learners: Vec::new(), committed: Some(9), applied: Some(9), behind }
+        let (preferred, voters, learners) = (None, voters.to_vec(), Vec::new());
+        GroupLine { shard, leader, preferred, voters, learners, committed: Some(9), applied: Some(9), behind }
     }
 
     fn check(nodes: &[NodeLine], groups: &[GroupLine], expected: Expect) {

@@ -106,10 +106,12 @@ async fn cluster_status_now(node: &Node) -> ClusterStatus {
         let number = shard.map_or(0, |shard| u32::from(shard) + 1);
         by_leaders.remove(&number).unwrap_or_else(|| group_line(shard, group.as_ref(), voters, home))
     };
+    let preferred = meta.preferred_homes();
     let of_meta = line(None, node.cluster.meta_group(), meta.meta_voters(), None);
     let shards = (0..meta.shards()).map(|shard| {
         let voters = meta.placement(shard).map(|placement| placement.voters.clone()).unwrap_or_default();
-        line(Some(shard), node.cluster.group(shard), voters, node.hub.home_of(shard))
+        let line = line(Some(shard), node.cluster.group(shard), voters, node.hub.home_of(shard));
+        GroupLine { preferred: preferred.get(&shard).copied(), ..line }
     });
     let groups = std::iter::once(of_meta).chain(shards).collect();
     let told_by = node.cluster.me().borrow().node;
@@ -129,8 +131,8 @@ fn node_line(node: u32, entry: &NodeEntry) -> NodeLine {
 
 /// By the replica of this node, where the leader was not heard: who leads is hearsay, and how far the replicas are is not known.
 fn group_line(shard: Option<u16>, group: Option<&Group>, voters: Vec<u32>, home: Option<u32>) -> GroupLine {
-    let said =
-        GroupLine { shard, leader: home, voters, learners: Vec::new(), committed: None, applied: None, behind: Vec::new() };
+    let (preferred, learners, behind) = (None, Vec::new(), Vec::new());
+    let said = GroupLine { shard, leader: home, preferred, voters, learners, committed: None, applied: None, behind };
     let Some(status) = group.map(Group::status) else { return said };
     GroupLine {
         leader: status.leader.and_then(number),

@@ -92,6 +92,7 @@ fn line(leader: NodeId, group: wire::Group) -> Option<(u32, GroupLine)> {
     let line = GroupLine {
         shard: group.group.checked_sub(1).map(u16::try_from).transpose().ok()?,
         leader: number(leader.0),
+        preferred: None,
         voters: nodes(group.voters),
         learners: nodes(group.learners),
         committed: group.committed,

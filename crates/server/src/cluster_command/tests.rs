@@ -52,6 +52,7 @@ fn three() -> ClusterStatus {
     let group = |shard: Option<u16>, leader, behind: &[Behind]| GroupLine {
         shard,
         leader,
+        preferred: None,
         voters: vec![1, 2, 3],
         learners: Vec::new(),
         committed: leader.map(|_| 4711),
@@ -116,6 +117,7 @@ fn a_cluster_is_seen_at_a_glance() {
     let group = |shard| GroupLine {
         shard,
         leader: Some(1),
+        preferred: None,
         voters: vec![1],
         learners: Vec::new(),
         committed: Some(1),
