@@ -27,7 +27,7 @@ impl Committed {
     pub fn shown_to(witness: &str, history: &History, room: &str) -> Committed {
         let lines = history.lines.iter().filter(|line| line.session == witness && line.room == room);
         let messages = lines.filter_map(|line| match &line.event {
-            Event::Received { stanza_id, send, delayed: true } => {
+            Event::Received { stanza_id, send, delayed: true, .. } => {
                 Some(Message { stanza_id: stanza_id.clone(), send: send.clone() })
             }
             _ => None,

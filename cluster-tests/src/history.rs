@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::{Act, Answer};
+
 /// One thing that one session did or saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Line {
@@ -20,7 +22,8 @@ pub struct Line {
     pub event: Event,
 }
 
-/// What a session did or saw. A send is known by the id of its stanza, which no other send of the run has.
+/// What a session did or saw, or what was done to the nodes. A send is known by a name that no other send of the run has; where it is a stanza that has
+/// an id, that id is the name.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -31,26 +34,30 @@ pub enum Event {
         /// By its own will, removed, or cut off.
         why: String,
     },
-    /// It begins to send a groupchat message.
+    /// It begins to ask for something.
     Invoke {
         /// The send.
         send: String,
+        /// What is asked for.
+        #[serde(flatten)]
+        act: Act,
     },
-    /// It saw the reflection of its message.
+    /// What it asked for is done: a message by its reflection, else by the answer.
     Ok {
         /// The send.
         send: String,
-        /// What the room calls the message.
-        stanza_id: String,
+        /// What the answer says.
+        #[serde(flatten)]
+        answer: Answer,
     },
-    /// Its message came back as an error.
+    /// It came back as an error.
     Refused {
         /// The send.
         send: String,
         /// The error's type and condition.
         error: String,
     },
-    /// It will not learn what became of its message.
+    /// It will not learn what became of it.
     Unknown {
         /// The send.
         send: String,
@@ -63,12 +70,80 @@ pub enum Event {
         send: Option<String>,
         /// Whether it was said before the session came (XEP-0203).
         delayed: bool,
+        /// The nick of who said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nick: Option<String>,
+        /// What was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
     },
     /// It was shown any other stanza of the room.
     Seen {
         /// The stanza.
         stanza: String,
     },
+    /// The run enters a phase. The session is the runner.
+    Phase {
+        /// Which.
+        phase: Phase,
+    },
+    /// Something is done to the nodes, their disks or the wires. The session is the injector, and the node the one that it is done to, if it is one.
+    Fault(FaultLine),
+}
+
+/// The parts of a run, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// All is whole; rooms are made and entered.
+    Setting,
+    /// Faults come and go, and nothing that is promised may be broken.
+    Safety,
+    /// The last faults are taken back.
+    Heal,
+    /// All is whole: everything must work again, within limits.
+    Liveness,
+    /// Nobody asks for anything any more. Rooms are looked at through every node.
+    Looking,
+    /// All is over.
+    Over,
+}
+
+/// One fault, or its end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FaultLine {
+    /// Its number in the run, from 1; its lines share it.
+    pub fault: u32,
+    /// The class, for counting: `kill`, `one_way_cut`, `disk_full`.
+    pub class: String,
+    /// Whether it begins, had an effect, or ends.
+    pub stage: Stage,
+    /// For people: to whom, how much, and what shows its effect.
+    pub detail: String,
+}
+
+/// How far a fault is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// From now on.
+    Begun,
+    /// It has been seen to work: a process is gone, bytes were held back, a write failed. A fault without this line never was one.
+    Felt,
+    /// It is taken back; a node that was killed serves again.
+    Ended,
+}
+
+impl Event {
+    /// A message to all begins.
+    pub fn say(send: &str) -> Event {
+        Event::Invoke { send: send.to_owned(), act: Act::default() }
+    }
+
+    /// A message to all is acknowledged.
+    pub fn said(send: &str, stanza_id: &str) -> Event {
+        Event::Ok { send: send.to_owned(), answer: Answer::Reflected { stanza_id: stanza_id.to_owned() } }
+    }
 }
 
 /// What a recorder kept of one run.
@@ -138,7 +213,7 @@ mod tests {
         let text = history.to_string();
         assert_eq!(text.lines().count(), 6);
         assert_eq!(History::parse(&text).expect("it was written so"), history);
-        let line = r#"{"at":1,"session":"A","node":1,"room":"r@s","event":"invoke","send":"s1"}"#;
+        let line = r#"{"at":1,"session":"A","node":1,"room":"r@s","event":"invoke","send":"s1","act":"say"}"#;
         assert_eq!(text.lines().nth(1), Some(line));
     }
 

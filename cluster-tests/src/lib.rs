@@ -7,35 +7,39 @@
 //!
 //! | promise | checker |
 //! |---|---|
-//! | I1 order | [`i1_order`] |
-//! | I2 gap-free, once | [`i2_gap_free`] |
-//! | I3 acknowledged is durable | [`i3_durable`] |
-//! | I4 at most once per send | [`i4_at_most_once`] |
+//! | I1 order | [`checkers::i1_order`] |
+//! | I2 gap-free, once | [`checkers::i2_gap_free`] |
+//! | I3 acknowledged is durable | [`checkers::i3_durable`] |
+//! | I4 at most once per send | [`checkers::i4_at_most_once`] |
 //!
 //! The rest is for real processes: [`Cluster`] starts, kills, freezes, drains and restarts nodes, [`Wires`] between them can be cut, a
 //! [`Client`] is driven by a test, and a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
+pub mod act;
+pub mod arena;
 pub mod awaiting;
+pub mod checkers;
 pub mod client;
 pub mod cluster;
 pub mod committed;
 pub mod dice;
 pub mod doors;
+pub mod faults;
 pub mod history;
-pub mod i1_order;
-pub mod i2_gap_free;
-pub mod i3_durable;
-pub mod i4_at_most_once;
+pub mod journal;
 pub mod membership;
 mod program;
 pub mod recorder;
+pub mod run_dir;
 pub mod simulation;
 #[cfg(test)]
 mod sketch;
 pub mod speaker;
+pub mod traffic;
 pub mod verdict;
 pub mod wires;
 
+pub use act::{Act, Answer};
 pub use client::Client;
 pub use cluster::Cluster;
 pub use committed::Committed;
@@ -46,10 +50,10 @@ pub use wires::{Wire, Wires};
 
 /// All checkers with the names of their promises.
 pub const CHECKERS: [(&str, Checker); 4] = [
-    ("I1 order", i1_order::check),
-    ("I2 gap-free, once", i2_gap_free::check),
-    ("I3 acknowledged is durable", i3_durable::check),
-    ("I4 at most once per send", i4_at_most_once::check),
+    ("I1 order", checkers::i1_order::check),
+    ("I2 gap-free, once", checkers::i2_gap_free::check),
+    ("I3 acknowledged is durable", checkers::i3_durable::check),
+    ("I4 at most once per send", checkers::i4_at_most_once::check),
 ];
 
 /// Compares what clients did and saw with what a room has committed.

@@ -30,13 +30,17 @@ fn event(words: &[&str]) -> Event {
     match words[0] {
         "joined" => Event::Joined,
         "left" => Event::Left { why: must(1) },
-        "invoke" => Event::Invoke { send: must(1) },
-        "ok" => Event::Ok { send: must(1), stanza_id: must(2) },
+        "invoke" => Event::say(&must(1)),
+        "ok" => Event::said(&must(1), &must(2)),
         "refused" => Event::Refused { send: must(1), error: must(2) },
         "unknown" => Event::Unknown { send: must(1) },
-        "shown" => Event::Received { stanza_id: must(1), send: word(2), delayed: true },
-        "received" => Event::Received { stanza_id: must(1), send: word(2), delayed: false },
+        "shown" => received(must(1), word(2), true),
+        "received" => received(must(1), word(2), false),
         "seen" => Event::Seen { stanza: must(1) },
         other => panic!("{other} is no event"),
     }
+}
+
+fn received(stanza_id: String, send: Option<String>, delayed: bool) -> Event {
+    Event::Received { stanza_id, send, delayed, nick: None, body: None }
 }

@@ -127,7 +127,7 @@ impl Session<'_> {
 
     async fn invoke(&mut self, number: usize) -> Result<(), String> {
         let send = format!("{}-{number}", self.speaker.user);
-        self.record(Event::Invoke { send: send.clone() });
+        self.record(Event::say(&send));
         self.outstanding = Some(send.clone());
         self.client.try_send(&groupchat(&self.speaker.room, &send)).await.map_err(|error| error.to_string())
     }
@@ -135,9 +135,9 @@ impl Session<'_> {
     /// Writes a stanza down, and says whether it ends the session.
     fn take(&mut self, stanza: &Element, inside: &mut bool) -> Option<End> {
         if let Some((stanza_id, send, delayed)) = spoken(stanza) {
-            self.record(Event::Received { stanza_id: stanza_id.clone(), send: send.clone(), delayed });
+            self.record(Event::Received { stanza_id: stanza_id.clone(), send: send.clone(), delayed, nick: None, body: None });
             if self.outstanding.is_some() && self.outstanding == send {
-                self.settle(|send| Event::Ok { send, stanza_id });
+                self.settle(|send| Event::said(&send, &stanza_id));
             }
             return (send.as_deref() == Some(LAST) && !delayed).then_some(End::Done);
         }

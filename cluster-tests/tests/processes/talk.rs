@@ -86,10 +86,10 @@ impl Talking {
         let mut closer = Client::must_open(&cluster.door(node), "user2", "closer").await;
         closer.enter(self.room, "closer").await;
         let (room, recorder) = (format!("{}@{SERVICE}", self.room), &self.talk.recorder);
-        recorder.record("closer", node, &room, Event::Invoke { send: LAST.to_owned() });
+        recorder.record("closer", node, &room, Event::say(LAST));
         closer.say(self.room, LAST).await;
         let (stanza_id, send, _) = spoken(&closer.hear(LAST).await).expect("it has a text");
-        recorder.record("closer", node, &room, Event::Ok { send: send.expect("its id"), stanza_id });
+        recorder.record("closer", node, &room, Event::said(&send.expect("its id"), &stanza_id));
         closer
     }
 }
@@ -106,7 +106,12 @@ async fn look(cluster: &Cluster, room: &str, node: u32, recorder: &Recorder) {
     witness.ask_to_enter(room, WITNESS, "<history maxstanzas='5000'/>").await;
     witness.until("the subject of the room", cluster_tests::client::is_subject).await;
     for (stanza_id, send, delayed) in witness.passed().iter().filter_map(spoken) {
-        recorder.record(WITNESS, node, &format!("{room}@{SERVICE}"), Event::Received { stanza_id, send, delayed });
+        recorder.record(
+            WITNESS,
+            node,
+            &format!("{room}@{SERVICE}"),
+            Event::Received { stanza_id, send, delayed, nick: None, body: None },
+        );
     }
 }
 

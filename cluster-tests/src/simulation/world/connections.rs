@@ -104,7 +104,7 @@ impl World {
             && let Some(send) = stanza.attribute("id").map(str::to_owned)
         {
             self.clients[client].sends.insert(send.clone());
-            self.record(client, &room, history::Event::Invoke { send });
+            self.record(client, &room, history::Event::say(&send));
         }
         let stanza = Stanza::from_element(stanza).unwrap_or_else(|error| panic!("{error:?}"));
         let room = BareJid::parse(&room).unwrap_or_else(|error| panic!("{error}"));

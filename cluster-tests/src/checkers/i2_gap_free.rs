@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::act::Act;
 use crate::committed::Committed;
 use crate::history::{Event, History, Line};
 use crate::verdict::{Breach, Verdict};
@@ -44,7 +45,7 @@ struct Stay<'a> {
 
 fn invoked(history: &History) -> BTreeMap<&str, u64> {
     let sends = history.lines.iter().filter_map(|line| match &line.event {
-        Event::Invoke { send } => Some((send.as_str(), line.at)),
+        Event::Invoke { send, act: Act::Say { .. } } => Some((send.as_str(), line.at)),
         _ => None,
     });
     sends.collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::act::Answer;
 use crate::committed::Committed;
 use crate::history::{Event, History, Line};
 use crate::verdict::{Breach, Verdict};
@@ -13,7 +14,7 @@ pub fn check(history: &History, committed: &Committed) -> Verdict {
     let (mut breaches, mut checked) = (Vec::new(), 0);
     for line in history.lines.iter().filter(|line| line.room == committed.room) {
         match &line.event {
-            Event::Ok { send, stanza_id } => {
+            Event::Ok { send, answer: Answer::Reflected { stanza_id } } => {
                 checked += 1;
                 breaches.extend(lost(line, send, stanza_id, &kept));
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::act::Act;
 use crate::committed::Committed;
 use crate::history::{Event, History, Line};
 use crate::verdict::{Breach, Verdict};
@@ -11,7 +12,7 @@ pub fn check(history: &History, committed: &Committed) -> Verdict {
     let mut sends: BTreeMap<&str, Traces<'_>> = BTreeMap::new();
     for line in history.lines.iter().filter(|line| line.room == committed.room) {
         match &line.event {
-            Event::Invoke { send } => sends.entry(send).or_default().invoked = Some(line),
+            Event::Invoke { send, act: Act::Say { .. } } => sends.entry(send).or_default().invoked = Some(line),
             Event::Received { send: Some(send), stanza_id, .. } => sends.entry(send).or_default().shown(stanza_id, line),
             _ => {}
         }
