@@ -141,6 +141,7 @@ mod tests {
             room: Some("r@s".to_owned()),
             by: None,
             origin: Some((4, 1)),
+            left: vec![("r@s".to_owned(), "a@b/c".to_owned())],
             deed: Deed::Leave { jid: "a@b/c".to_owned(), expired: true },
         };
         write_lines(&dir.path().join("journal.jsonl"), std::slice::from_ref(&entry)).expect("written");

@@ -1,33 +1,14 @@
 //! Stanzas that clients send, and what there is to read in those that they get.
 
-use conclave_xmpp::parser::{Event, Limits, NAMESPACES_MAX, Parser};
+use conclave_xmpp::stanza_text::element;
 use conclave_xmpp::{Element, ns};
 
 /// The room of most tests.
 pub const ROOM: &str = "room@rooms.example.org";
 
-const HEADER: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
-
-const LIMITS: Limits = Limits {
-    stanza_bytes_max: 4 << 20,
-    depth_max: 100,
-    attributes_max: 100,
-    namespaces_max: NAMESPACES_MAX,
-    stream_bytes_max: None,
-};
-
 /// Reads a stanza.
 pub fn parse(bytes: &[u8]) -> Element {
-    let mut parser = Parser::new(LIMITS);
-    parser.push(HEADER);
-    parser.push(bytes);
-    loop {
-        match parser.next() {
-            Ok(Some(Event::StreamOpen(_))) => {}
-            Ok(Some(Event::Element(element))) => return element,
-            other => panic!("{} is no stanza: {other:?}", String::from_utf8_lossy(bytes)),
-        }
-    }
+    element(bytes).unwrap_or_else(|error| panic!("{}: {error:?}", String::from_utf8_lossy(bytes)))
 }
 
 /// Enters a room, with a password if one is given.

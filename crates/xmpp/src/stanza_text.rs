@@ -37,7 +37,8 @@ impl Stanza {
     }
 }
 
-fn element(text: &[u8]) -> Result<Element, NoStanza> {
+/// Reads one element as it stands in a stream of clients.
+pub fn element(text: &[u8]) -> Result<Element, NoStanza> {
     let mut parser = Parser::new(LIMITS);
     parser.push(HEADER);
     parser.push(text);

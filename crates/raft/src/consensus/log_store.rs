@@ -10,9 +10,9 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use tokio::sync::oneshot;
 
 use super::codec;
-use super::types::{Entry, LogId, Types, Vote};
-use crate::GroupId;
+use super::types::{Entry, LogId, Payload, Proposal, Types, Vote};
 use crate::log::Log;
+use crate::{GroupId, InspectedEntry};
 
 /// The slot of a group that holds its vote.
 const VOTE: u64 = 1;
@@ -115,6 +115,20 @@ impl GroupLog {
     fn vote(&self) -> io::Result<Option<Vote>> {
         Ok(self.log.slot(self.group, VOTE).map(codec::decode_vote).transpose()?)
     }
+}
+
+/// All entries of a group, for inspection.
+pub(crate) fn entries(log: &Log, group: u32) -> io::Result<Vec<InspectedEntry>> {
+    let entries = GroupLog::new(log.clone(), group).read(0, u64::MAX, usize::MAX)?;
+    let inspected = entries.into_iter().map(|entry| InspectedEntry {
+        index: entry.log_id.index,
+        term: entry.log_id.leader_id.term,
+        proposal: match entry.payload {
+            Payload::Normal(Proposal(bytes)) => Some(bytes),
+            Payload::Blank | Payload::Membership(_) => None,
+        },
+    });
+    Ok(inspected.collect())
 }
 
 fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {

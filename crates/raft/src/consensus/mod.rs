@@ -27,6 +27,7 @@ pub use proposal::{PROPOSAL_BYTES_MAX, Proposed};
 
 pub(crate) use codec::alone_at;
 pub(crate) use failover::on_death;
+pub(crate) use log_store::entries;
 pub(crate) use membership::{add_learner, promote, remove, replace};
 pub(crate) use proposal::submit;
 pub(crate) use replica::Replica;

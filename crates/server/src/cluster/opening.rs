@@ -114,7 +114,7 @@ fn raft_settings(settings: &ClusterSettings, identity: &StoredIdentity) -> concl
         dir,
         identity: identity.proof(),
         timing: settings.timing.raft,
-        sizes: Sizes::default(),
+        sizes: Sizes { keep_entries: settings.log_entries_kept, ..Sizes::default() },
     }
 }
 

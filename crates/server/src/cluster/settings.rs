@@ -27,6 +27,8 @@ pub struct ClusterSettings {
     pub clients: Vec<String>,
     /// Where metrics and health are, for people.
     pub http: Option<String>,
+    /// Entries of each group that stay in the log behind its last checkpoint.
+    pub log_entries_kept: u64,
     /// How fast things are noticed.
     pub timing: ClusterTiming,
 }
@@ -78,6 +80,7 @@ impl ClusterSettings {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clients,
             http: addresses.http.first().map(ToString::to_string),
+            log_entries_kept: settings.limits.log_entries_kept,
             timing: ClusterTiming { silent_max: Duration::from_millis(settings.node_silent_ms), ..ClusterTiming::default() },
         }
     }

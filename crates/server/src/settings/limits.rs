@@ -67,6 +67,8 @@ limits! {
     occupants_per_room_max: u32 = 1_000, 2..=100_000, "occupants";
     /// Messages of history that a room may keep for those who join.
     history_max: u32 = 100, 0..=10_000, "messages; 0 for none";
+    /// Entries of a shard that stay in the log behind its last checkpoint: a replica that is further behind gets the whole state instead.
+    log_entries_kept: u64 = 1_000, 0..=10_000_000, "entries";
     /// Seconds after which a new room that its creator does not configure opens as it is.
     room_lock_seconds_max: u32 = 300, 1..=86_400, "seconds";
 }

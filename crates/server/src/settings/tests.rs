@@ -105,7 +105,7 @@ fn an_unknown_key_is_named_with_its_place_and_what_there_is() {
         &format!("{MINIMAL}\n[limits]\nrooms = 3\n"),
         expect![[r#"
         the settings cannot be used
-          conclave.toml:6:1: there is no key `rooms` in [limits]; there are: stanza_bytes_max, groupchat_bytes_max, unauthenticated_bytes_max, unauthenticated_seconds_max, depth_max, attributes_max, connections_max, connections_per_address_max, sessions_per_account_max, outbound_queue_bytes_max, outbound_queue_stanzas_max, session_stanzas_per_second, session_stanzas_burst, room_messages_per_second, rooms_max, occupants_per_room_max, history_max, room_lock_seconds_max"#]],
+          conclave.toml:6:1: there is no key `rooms` in [limits]; there are: stanza_bytes_max, groupchat_bytes_max, unauthenticated_bytes_max, unauthenticated_seconds_max, depth_max, attributes_max, connections_max, connections_per_address_max, sessions_per_account_max, outbound_queue_bytes_max, outbound_queue_stanzas_max, session_stanzas_per_second, session_stanzas_burst, room_messages_per_second, rooms_max, occupants_per_room_max, history_max, log_entries_kept, room_lock_seconds_max"#]],
     );
     check_file(
         &format!("{MINIMAL}rooms_max = 3\n[limits]\nlog = \"info\"\n"),

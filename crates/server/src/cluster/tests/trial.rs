@@ -73,6 +73,7 @@ impl Trial {
             version: "1".to_owned(),
             clients: Vec::new(),
             http: None,
+            log_entries_kept: 1_000,
             timing: ClusterTiming {
                 silent_max: Duration::from_secs(2),
                 dead_max: Duration::from_millis(200),

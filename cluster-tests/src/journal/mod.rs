@@ -1,5 +1,8 @@
 //! What the nodes' logs hold in the end, as JSON lines: the witness against which everything is judged.
 
+pub mod folding;
+pub mod reading;
+
 use serde::{Deserialize, Serialize};
 
 /// One committed entry of a shard, in words that need no program to be read.
@@ -13,8 +16,8 @@ pub struct Entry {
     pub epoch: u64,
     /// Whether another epoch was in force when it came, so that it changed nothing.
     pub void: bool,
-    /// When it was decided; microseconds since 1970.
-    pub time: i64,
+    /// When it was decided; milliseconds since 1970.
+    pub time: u64,
     /// The room that it is about, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
@@ -24,6 +27,9 @@ pub struct Entry {
     /// The id of the session that asked for it, and the number of the stanza.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<(u64, u64)>,
+    /// Room and full JID of each session that has no seat there any more because of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<(String, String)>,
     /// What it does.
     #[serde(flatten)]
     pub deed: Deed,
@@ -169,6 +175,9 @@ pub enum Standing {
         jid: String,
         /// `outcast` is a ban.
         affiliation: String,
+        /// The nick that is reserved with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nick: Option<String>,
         /// Nicks of those who have to go by it.
         removed: Vec<String>,
     },
