@@ -142,7 +142,8 @@ mod tests {
             by: None,
             origin: Some((4, 1)),
             left: vec![("r@s".to_owned(), "a@b/c".to_owned())],
-            deed: Deed::Leave { jid: "a@b/c".to_owned(), expired: true },
+            via: Some((2, 1)),
+            deed: Deed::Leave { jid: "a@b/c".to_owned(), expired: true, since: Some(7) },
         };
         write_lines(&dir.path().join("journal.jsonl"), std::slice::from_ref(&entry)).expect("written");
         let run = Run::read(dir.path()).expect("a run");

@@ -1,10 +1,12 @@
 //! From the entries of a shard's log, as bytes, to lines of the journal.
 
+use std::collections::BTreeMap;
+
 use conclave_cluster::codec::{self, Undecodable};
 use conclave_cluster::entry::{ShardChange, ShardEntry};
 use conclave_cluster::{Frame, Incarnation, Shard};
 use conclave_muc::change::{Item, Moderation, Said};
-use conclave_muc::{Attachment, Change, Effect, SeatChange};
+use conclave_muc::{Attachment, Change, Effect, Role, RoomConfig, SeatChange};
 use conclave_xmpp::{Fragment, Timestamp, ns, stanza_text};
 
 use super::{Deed, Entry, Standing};
@@ -52,6 +54,7 @@ impl Folding {
             },
             by: origin.map(|origin| origin.session.jid.to_string()),
             origin: origin.map(|origin| (origin.session.id, origin.number)),
+            via: origin.map(|origin| life(origin.attachment)),
             left,
             deed: deed(index, &entry.change),
         }
@@ -74,7 +77,7 @@ fn deed(index: u64, change: &ShardChange) -> Deed {
         ShardChange::Room { change, .. } => deed_in_room(index, change),
         ShardChange::Ended(attachment) => detach(*attachment),
         ShardChange::Lost(attachment) => lost(*attachment),
-        ShardChange::Moved { .. } => other("moved"),
+        ShardChange::Moved { from, to } => Deed::Moved { from: life(*from), to: life(*to) },
         ShardChange::User { .. } => other("user"),
         ShardChange::Session { .. } => other("session"),
     }
@@ -84,14 +87,20 @@ fn other(what: &str) -> Deed {
     Deed::Other { what: what.to_owned() }
 }
 
-fn detach(attachment: Attachment) -> Deed {
+/// A node, and which of its lives.
+fn life(attachment: Attachment) -> (u32, u32) {
     let Incarnation { node, number } = Incarnation::of(attachment);
-    Deed::Detach { node, incarnation: number }
+    (node, number)
+}
+
+fn detach(attachment: Attachment) -> Deed {
+    let (node, incarnation) = life(attachment);
+    Deed::Detach { node, incarnation }
 }
 
 fn lost(attachment: Attachment) -> Deed {
-    let Incarnation { node, number } = Incarnation::of(attachment);
-    Deed::Lost { node, incarnation: number }
+    let (node, incarnation) = life(attachment);
+    Deed::Lost { node, incarnation }
 }
 
 fn deed_in_room(index: u64, change: &Change) -> Deed {
@@ -99,11 +108,12 @@ fn deed_in_room(index: u64, change: &Change) -> Deed {
         Change::Join(join) => Deed::Join {
             jid: join.seat.session.jid.to_string(),
             nick: join.nick.to_string(),
+            role: join.role.as_str().to_owned(),
             creates: join.creation.is_some(),
             replaces: join.replaces.as_ref().map(ToString::to_string),
         },
-        Change::Leave(leave) => Deed::Leave { jid: leave.session.jid.to_string(), expired: false },
-        Change::Expire { session, .. } => Deed::Leave { jid: session.jid.to_string(), expired: true },
+        Change::Leave(leave) => Deed::Leave { jid: leave.session.jid.to_string(), expired: false, since: None },
+        Change::Expire { session, since } => Deed::Leave { jid: session.jid.to_string(), expired: true, since: Some(*since) },
         Change::Presence(seat) => Deed::Presence { jid: seat.session.jid.to_string() },
         Change::Rename(rename) => {
             Deed::Rename { jid: rename.seat.session.jid.to_string(), from: rename.from.to_string(), to: rename.to.to_string() }
@@ -119,14 +129,15 @@ fn deed_in_room(index: u64, change: &Change) -> Deed {
         Change::Moderate(Moderation { items, .. }) => Deed::Moderate { items: items.iter().map(standing).collect() },
         Change::Register { jid, nick, .. } => Deed::Register { jid: jid.to_string(), nick: nick.to_string() },
         Change::Unregister { jid } => Deed::Unregister { jid: jid.to_string() },
-        Change::Configure(configuration) => {
-            Deed::Configure { removed: configuration.removed.iter().map(ToString::to_string).collect() }
-        }
+        Change::Configure(configuration) => Deed::Configure {
+            removed: configuration.removed.iter().map(ToString::to_string).collect(),
+            fields: fields(&configuration.config),
+        },
         Change::Destroy(_) => Deed::Destroy,
         Change::Detach { attachment } => detach(*attachment),
         Change::Reattach { session, attachment } => {
-            let Incarnation { node, number } = Incarnation::of(*attachment);
-            Deed::Reattach { session: session.id, node, incarnation: number }
+            let (node, incarnation) = life(*attachment);
+            Deed::Reattach { session: session.id, node, incarnation }
         }
         Change::Lost { attachment } => lost(*attachment),
     }
@@ -148,15 +159,23 @@ fn body(content: &Fragment) -> Option<String> {
     message.child("body", ns::CLIENT).map(|body| body.text())
 }
 
+/// As an owner is shown them.
+fn fields(config: &RoomConfig) -> BTreeMap<String, String> {
+    let fields = config.form().fields.into_iter();
+    fields.map(|field| (field.var.trim_start_matches("muc#roomconfig_").to_owned(), field.values.join(","))).collect()
+}
+
 fn standing(item: &Item) -> Standing {
     match item {
         Item::Role { nick, role, .. } => Standing::Role { nick: nick.to_string(), role: role.as_str().to_owned() },
         Item::Affiliation { jid, affiliation, nick, evicted, roles, .. } => {
-            let gone = roles.iter().filter(|(_, role)| *role == conclave_muc::Role::None).map(|(nick, _)| nick);
+            let gone = roles.iter().filter(|(_, role)| *role == Role::None).map(|(nick, _)| nick);
+            let stay = roles.iter().filter(|(_, role)| *role != Role::None);
             Standing::Affiliation {
                 jid: jid.to_string(),
                 affiliation: affiliation.as_str().to_owned(),
                 nick: nick.as_ref().map(ToString::to_string),
+                roles: stay.map(|(nick, role)| (nick.to_string(), role.as_str().to_owned())).collect(),
                 removed: evicted.iter().chain(gone).map(ToString::to_string).collect(),
             }
         }

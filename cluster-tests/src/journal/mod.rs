@@ -3,6 +3,8 @@
 pub mod folding;
 pub mod reading;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// One committed entry of a shard, in words that need no program to be read.
@@ -30,6 +32,9 @@ pub struct Entry {
     /// Room and full JID of each session that has no seat there any more because of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<(String, String)>,
+    /// The node to which that session was connected, and which of its lives. Seats are lost, detached and moved by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<(u32, u32)>,
     /// What it does.
     #[serde(flatten)]
     pub deed: Deed,
@@ -52,6 +57,9 @@ pub enum Deed {
         jid: String,
         /// As admitted.
         nick: String,
+        /// The role of a new occupant; a further session shares its occupant's.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        role: String,
         /// Whether the room is made by this.
         creates: bool,
         /// The detached full JID that comes back by it.
@@ -64,6 +72,9 @@ pub enum Deed {
         jid: String,
         /// Whether by the end of a grace.
         expired: bool,
+        /// The entry since which it was detached, if so: void if anything became of the seat since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<u64>,
     },
     /// A session says something else of itself.
     Presence {
@@ -125,6 +136,9 @@ pub enum Deed {
     Configure {
         /// Nicks of those who have to go.
         removed: Vec<String>,
+        /// All of it, by the names in the form, without the `muc#roomconfig_` in front. Several values are parted by commas.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<String, String>,
     },
     /// The end of the room.
     Destroy,
@@ -143,6 +157,13 @@ pub enum Deed {
         node: u32,
         /// Which life.
         incarnation: u32,
+    },
+    /// A node that was taken for dead lives on as another life of it, with all its sessions.
+    Moved {
+        /// The node, and the life that ended.
+        from: (u32, u32),
+        /// The node, and the life that it is in now.
+        to: (u32, u32),
     },
     /// Sessions by way of this life of a node missed something for good, and are removed.
     Lost {
@@ -178,8 +199,11 @@ pub enum Standing {
         /// The nick that is reserved with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nick: Option<String>,
-        /// Nicks of those who have to go by it.
+        /// Nicks of those who have to go by it: also one that is somebody else's from now on.
         removed: Vec<String>,
+        /// The roles from now on of those whom it concerns and who stay, by their nicks.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<(String, String)>,
     },
 }
 

@@ -7,6 +7,7 @@ mod drain;
 mod edges;
 mod growth;
 mod homes;
+mod journal;
 mod minority;
 mod races;
 mod restart;
