@@ -27,6 +27,7 @@ pub mod doors;
 pub mod faults;
 pub mod history;
 pub mod journal;
+pub mod linearizability;
 pub mod membership;
 mod program;
 pub mod recorder;
