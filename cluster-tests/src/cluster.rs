@@ -19,7 +19,7 @@ use crate::doors::Doors;
 use crate::program::Program;
 
 /// Accounts beyond those that `dev` has anyway. The password of all is "password".
-const MORE_ACCOUNTS: [&str; 5] = ["user4", "user5", "user6", "user7", "user8"];
+const MORE_ACCOUNTS: [&str; 6] = ["user4", "user5", "user6", "user7", "user8", "looker"];
 
 /// Processes, all of which end when this is dropped.
 pub struct Cluster {

@@ -15,6 +15,7 @@ mod scenarios;
 mod sessions;
 mod talk;
 mod thousand;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 

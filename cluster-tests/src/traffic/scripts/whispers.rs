@@ -1,0 +1,19 @@
+//! A room in which people speak to each other alone, and only moderators know who is who. Who is a moderator changes.
+
+use super::{View, say};
+use crate::act::Act;
+use crate::dice::Dice;
+
+pub(in super::super) fn wish(view: &View<'_>, dice: &mut Dice) -> Option<Act> {
+    let another = view.another(dice);
+    Some(match (dice.below(100), another) {
+        (0..20, _) | (_, None) => say(dice),
+        (20..30, Some(nick)) if view.is(&["owner"]) => {
+            let role = *dice.pick(&["moderator", "participant", "participant"]);
+            Act::Role { nick, role: role.to_owned() }
+        }
+        (30..34, _) => Act::Leave,
+        (34..40, _) => Act::Ping,
+        (_, Some(to)) => Act::Whisper { to, body: String::new() },
+    })
+}
