@@ -147,6 +147,30 @@ impl Default for Act {
 }
 
 impl Act {
+    /// What kind it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Act::Say { .. } => "say",
+            Act::Enter { .. } => "enter",
+            Act::Leave => "leave",
+            Act::Rename { .. } => "rename",
+            Act::Presence { .. } => "presence",
+            Act::Whisper { .. } => "whisper",
+            Act::Subject { .. } => "subject",
+            Act::Role { .. } => "role",
+            Act::Affiliation { .. } => "affiliation",
+            Act::Affiliations { .. } => "affiliations",
+            Act::Configure { .. } => "configure",
+            Act::Configuration => "configuration",
+            Act::Register { .. } => "register",
+            Act::Unregister => "unregister",
+            Act::Registration => "registration",
+            Act::Occupants => "occupants",
+            Act::Ping => "ping",
+            Act::Destroy => "destroy",
+        }
+    }
+
     /// Whether it leaves everything as it is.
     pub fn is_question(&self) -> bool {
         matches!(self, Act::Affiliations { .. } | Act::Configuration | Act::Registration | Act::Occupants | Act::Ping)

@@ -1,5 +1,6 @@
 //! What clients did and saw, as JSON lines in the order of time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -169,17 +170,24 @@ impl History {
         Ok(History { lines: text.lines().enumerate().map(line).collect::<Result<_, _>>()? })
     }
 
-    /// The sessions that did or saw something in a room, each with its lines.
-    pub fn sessions(&self, room: &str) -> Vec<(&str, Vec<&Line>)> {
-        let mut sessions: Vec<(&str, Vec<&Line>)> = Vec::new();
-        for line in self.lines.iter().filter(|line| line.room == room) {
-            match sessions.iter_mut().find(|(session, _)| *session == line.session) {
-                Some((_, lines)) => lines.push(line),
-                None => sessions.push((&line.session, vec![line])),
-            }
-        }
-        sessions
+    /// The lines of one room.
+    pub fn of_room(&self, room: &str) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.room == room).collect()
     }
+}
+
+/// The sessions that did or saw something, each with its lines, in the order of their first ones.
+pub fn by_session<'a>(lines: &[&'a Line]) -> Vec<(&'a str, Vec<&'a Line>)> {
+    let mut sessions: Vec<(&str, Vec<&Line>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in lines {
+        let place = *places.entry(&line.session).or_insert(sessions.len());
+        match sessions.get_mut(place) {
+            Some((_, lines)) => lines.push(line),
+            None => sessions.push((&line.session, vec![line])),
+        }
+    }
+    sessions
 }
 
 impl fmt::Display for Line {

@@ -24,9 +24,11 @@ pub mod cluster;
 pub mod committed;
 pub mod dice;
 pub mod doors;
+mod evidence;
 pub mod faults;
 pub mod history;
 pub mod journal;
+pub mod judge;
 pub mod linearizability;
 pub mod membership;
 mod program;
@@ -45,16 +47,17 @@ pub use client::Client;
 pub use cluster::Cluster;
 pub use committed::Committed;
 pub use history::{Event, History, Line};
+pub use judge::{Judgement, Outcome, judge};
 pub use recorder::Recorder;
 pub use verdict::Verdict;
 pub use wires::{Wire, Wires};
 
 /// All checkers with the names of their promises.
 pub const CHECKERS: [(&str, Checker); 4] = [
-    ("I1 order", checkers::i1_order::check),
-    ("I2 gap-free, once", checkers::i2_gap_free::check),
-    ("I3 acknowledged is durable", checkers::i3_durable::check),
-    ("I4 at most once per send", checkers::i4_at_most_once::check),
+    ("I1 order", checkers::i1_order::in_room),
+    ("I2 gap-free, once", checkers::i2_gap_free::in_room),
+    ("I3 acknowledged is durable", checkers::i3_durable::in_room),
+    ("I4 at most once per send", checkers::i4_at_most_once::in_room),
 ];
 
 /// Compares what clients did and saw with what a room has committed.

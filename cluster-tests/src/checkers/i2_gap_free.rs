@@ -8,14 +8,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::act::Act;
 use crate::committed::Committed;
-use crate::history::{Event, History, Line};
-use crate::verdict::{Breach, Verdict};
+use crate::evidence::Evidence;
+use crate::history::{Event, History, Line, by_session};
+use crate::verdict::{Breach, Findings, Verdict};
 
-/// Checks every stay of every session.
-pub fn check(history: &History, committed: &Committed) -> Verdict {
-    let room = Room { committed, positions: committed.positions(), invoked: invoked(history) };
+const NEVER: &str = "nobody was in the room while somebody spoke";
+
+/// Checks every stay of every session of a run.
+pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
+    let rooms = evidence.rooms.values();
+    rooms.map(|room| found(&room.lines, &room.committed, &room.lives)).collect::<Findings>().verdict(NEVER)
+}
+
+/// Checks every stay of every session in one room that is the same all the time.
+pub fn in_room(history: &History, committed: &Committed) -> Verdict {
+    found(&history.of_room(&committed.room), committed, &[]).verdict(NEVER)
+}
+
+/// `lives` are the positions at which the room began anew.
+fn found(lines: &[&Line], committed: &Committed, lives: &[usize]) -> Findings {
+    let room = Room { committed, positions: committed.positions(), sent: sent(lines, committed), lives };
     let (mut breaches, mut checked) = (Vec::new(), 0);
-    for (session, lines) in history.sessions(&committed.room) {
+    for (session, lines) in by_session(lines) {
         for stay in stays(&lines) {
             breaches.extend(room.repeats(session, &stay));
             let required = room.required(&stay);
@@ -23,15 +37,16 @@ pub fn check(history: &History, committed: &Committed) -> Verdict {
             breaches.extend(room.holes(session, &stay, required));
         }
     }
-    Verdict::of(breaches, checked, "nobody was in the room while somebody spoke")
+    Findings { breaches, checked }
 }
 
 /// What is known of the room, for looking things up.
 struct Room<'a> {
     committed: &'a Committed,
     positions: BTreeMap<&'a str, usize>,
-    /// When each send began.
-    invoked: BTreeMap<&'a str, u64>,
+    /// By position: when the last of the sends began that are no further.
+    sent: Vec<u64>,
+    lives: &'a [usize],
 }
 
 /// One time that a session was in the room.
@@ -43,12 +58,18 @@ struct Stay<'a> {
     shown: Vec<(&'a Line, &'a str, bool)>,
 }
 
-fn invoked(history: &History) -> BTreeMap<&str, u64> {
-    let sends = history.lines.iter().filter_map(|line| match &line.event {
+fn sent(lines: &[&Line], committed: &Committed) -> Vec<u64> {
+    let sends = lines.iter().filter_map(|line| match &line.event {
         Event::Invoke { send, act: Act::Say { .. } } => Some((send.as_str(), line.at)),
         _ => None,
     });
-    sends.collect()
+    let invoked: BTreeMap<&str, u64> = sends.collect();
+    let mut last = 0;
+    let at = |message: &crate::committed::Message| {
+        last = last.max(message.send.as_deref().and_then(|send| invoked.get(send)).copied().unwrap_or(0));
+        last
+    };
+    committed.messages.iter().map(at).collect()
 }
 
 fn stays<'a>(lines: &[&'a Line]) -> Vec<Stay<'a>> {
@@ -88,14 +109,18 @@ impl Room<'_> {
         let behind_history =
             stay.shown.iter().filter(|shown| shown.2).filter_map(|shown| position(shown.1)).max().map(|last| last + 1);
         let first_live = stay.shown.iter().filter(|shown| !shown.2).find_map(|shown| position(shown.1));
-        let sent_later = self.committed.messages.iter().position(|message| {
-            let at = message.send.as_deref().and_then(|send| self.invoked.get(send));
-            at.is_some_and(|at| *at > joined.at)
-        });
+        let sent_later = Some(self.sent.partition_point(|at| *at <= joined.at)).filter(|place| *place < self.sent.len());
         let last_shown = stay.shown.iter().filter_map(|shown| position(shown.1)).max().map(|last| last + 1);
-        let end = if stay.left.is_some() { last_shown.unwrap_or(0) } else { self.committed.messages.len() };
+        let all = self.end_of_life(last_shown);
+        let end = if stay.left.is_some() { last_shown.unwrap_or(0) } else { all };
         let begin = behind_history.into_iter().chain(first_live).chain(sent_later).min().unwrap_or(end);
         begin..end.max(begin)
+    }
+
+    /// A room that is made again is another, and who was in the former is not in it.
+    fn end_of_life(&self, shown: Option<usize>) -> usize {
+        let next = self.lives.iter().find(|begin| shown.is_some_and(|shown| **begin >= shown));
+        next.copied().unwrap_or(self.committed.messages.len())
     }
 
     /// Runs of required messages that were not shown; one breach for each run.
@@ -125,7 +150,7 @@ mod tests {
 
     #[track_caller]
     fn breaches(text: &str, sequence: &str) -> Vec<String> {
-        match check(&history(text), &committed(sequence)) {
+        match in_room(&history(text), &committed(sequence)) {
             Verdict::Fail(breaches) => breaches.into_iter().map(|breach| breach.what).collect(),
             other => panic!("{other}"),
         }
@@ -135,7 +160,7 @@ mod tests {
     fn every_message_of_a_stay_once_passes() {
         let text = "A joined\nA invoke s1\nA received 1 s1\nB shown 1 s1\nB joined\nA invoke s2\nA received 2 s2\nB received 2 s2\n\
                     B left cut\nA invoke s3\nA received 3 s3";
-        assert_eq!(check(&history(text), &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 4 });
+        assert_eq!(in_room(&history(text), &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 4 });
     }
 
     #[test]
@@ -153,7 +178,7 @@ mod tests {
     #[test]
     fn a_hole_is_proved_by_what_stands_around_it() {
         let history = history("A joined\nA received 1\nB joined\nA received 3");
-        let Verdict::Fail(found) = check(&history, &committed("1:s1 2:s2 3:s3")) else { panic!("it passes") };
+        let Verdict::Fail(found) = in_room(&history, &committed("1:s1 2:s2 3:s3")) else { panic!("it passes") };
         assert_eq!(found[0].proof, [history.lines[1].clone(), history.lines[3].clone()]);
     }
 
@@ -162,11 +187,11 @@ mod tests {
         assert_eq!(breaches("A joined\nA received 1\nA received 1", "1:s1"), ["A is shown 1 again"]);
         assert_eq!(breaches("A shown 1\nA joined\nA received 1", "1:s1"), ["A is shown 1 again"]);
         let two_stays = "A joined\nA received 1\nA left cut\nA shown 1\nA joined\nA received 2";
-        assert_eq!(check(&history(two_stays), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
+        assert_eq!(in_room(&history(two_stays), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
     }
 
     #[test]
     fn nobody_inside_tests_nothing() {
-        assert!(matches!(check(&history("W shown 1\nW joined"), &committed("1:s1")), Verdict::Inconclusive(_)));
+        assert!(matches!(in_room(&history("W shown 1\nW joined"), &committed("1:s1")), Verdict::Untested(_)));
     }
 }

@@ -1,6 +1,11 @@
 //! One checker for each numbered promise.
 
+pub(crate) mod i13_roster_converges;
+pub(crate) mod i14_no_ghosts;
+pub(crate) mod i15_no_false_departure;
 pub mod i1_order;
+pub(crate) mod i21_replicas_agree;
 pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
+pub(crate) mod i5_no_phantom;

@@ -4,6 +4,7 @@ pub mod folding;
 pub mod reading;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -222,4 +223,10 @@ pub struct Replica {
     pub entries: Option<(u64, u64)>,
     /// Digests of its log's entries from the first on; those of two replicas must agree wherever both have the index.
     pub digests: Vec<u64>,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }

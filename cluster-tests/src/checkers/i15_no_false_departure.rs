@@ -1,0 +1,160 @@
+//! I15, no false departure: who stays is never shown as gone, and who is removed is told so itself.
+
+use crate::evidence::{Evidence, Gone, Room, Seat, Session, Stay, goodbyes};
+use crate::history::{Line, Phase};
+use crate::verdict::{Breach, Findings, Verdict};
+
+/// A grace is never cut short by more than this, in milliseconds: clocks of nodes are read at other moments than their timers run from.
+const GRACE_TOLERANCE: u64 = 500;
+
+/// Checks every farewell that anybody was shown, and everybody who was removed.
+pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
+    let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
+    rooms.map(|room| of_room(evidence, room)).collect::<Findings>().verdict("nobody was shown to go, and nobody was removed")
+}
+
+fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let mut findings = Findings::default();
+    if room.shows_all() {
+        for (session, stay) in room.stays() {
+            let found = goodbyes(room, session, stay);
+            findings.checked += found.matched.len();
+            for unfounded in found.unfounded.iter().filter(|unfounded| unfounded.repeats.is_none()) {
+                let what = format!("{} is shown that {} goes, who does not", session.name, unfounded.nick);
+                let sits = room.seating.seats.iter().rfind(|seat| seat.nick == unfounded.nick);
+                let entries: Vec<_> = sits.map(|seat| seat.taken).into_iter().collect();
+                findings.breaches.push(Breach::new(what, &[unfounded.line]).with(&entries));
+            }
+        }
+    }
+    findings.extend(removed(evidence, room));
+    findings.breaches.extend(cut_short(evidence, room));
+    findings
+}
+
+/// Everybody who was removed, and everybody who went without having asked to.
+fn removed(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let mut findings = Findings::default();
+    let Some(order) = evidence.order(room) else { return findings };
+    let end = evidence.began(Phase::Looking).unwrap_or(u64::MAX);
+    for seat in &room.seating.seats {
+        let Some((entry, how)) = seat.until.filter(|(_, how)| !matches!(how, Gone::Renamed | Gone::Replaced)) else { continue };
+        let Some((session, stay)) = stay_of(room, seat, entry.index) else { continue };
+        findings.checked += usize::from(how != Gone::Left);
+        let knows = stay.told.is_some() || stay.left.is_some() || stay.wishes.is_some();
+        let must_know = stay.seen > entry.index || order.done(entry.index) <= end;
+        if !knows && must_know {
+            let what = format!("{} is removed from {} and not told", session.name, room.jid);
+            let proof: Vec<&Line> = stay.joined.into_iter().chain(stay.last_shown()).collect();
+            findings.breaches.push(Breach::new(what, &proof).with(&[seat.taken, entry]));
+        }
+        findings.breaches.extend(told_wrong(session, stay, how).map(|breach| breach.with(&[entry])));
+    }
+    findings
+}
+
+/// §16.6: the code that says why.
+fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, how: Gone) -> Option<Breach> {
+    let (line, presence) = stay.told.as_ref()?;
+    let codes: &[u16] = match how {
+        Gone::Kicked => &[307],
+        Gone::Disaffiliated => &[301, 307, 321],
+        Gone::Closed => &[322],
+        Gone::Lost | Gone::Expired => &[333],
+        Gone::Left | Gone::Destroyed | Gone::Replaced | Gone::Renamed => return None,
+    };
+    let says = codes.iter().any(|code| presence.codes.contains(code));
+    let what = || format!("{} is removed, which has the code {codes:?}, and is told {:?}", session.name, presence.codes);
+    // Who asked to leave, or was cut off, may have been told of another end first.
+    (!says && stay.wishes.is_none()).then(|| Breach::new(what(), &[line]))
+}
+
+/// The stay that a seat was, at the index of its end.
+fn stay_of<'r, 'a>(room: &'r Room<'a>, seat: &Seat<'a>, end: u64) -> Option<(&'r Session<'a>, &'r Stay<'a>)> {
+    let of_jid = room.stays().filter(|(session, stay)| session.jid == seat.jid && stay.entry.is_some());
+    let (session, stay) = of_jid.filter(|(_, stay)| stay.entry.is_some_and(|(_, last)| last < end)).last()?;
+    // A seat that was taken and never used is nobody's stay.
+    let uses = stay.entry.is_some_and(|(first, last)| first <= seat.taken.index && (last == first || seat.taken.index >= last));
+    uses.then_some((session, stay))
+}
+
+/// Who was detached has all of its grace to come back. Only entries of clocks that agree can tell.
+fn cut_short(evidence: &Evidence<'_>, room: &Room<'_>) -> Vec<Breach> {
+    if evidence.run.plan.faults.iter().any(|class| class.contains("clock")) {
+        return Vec::new();
+    }
+    let grace = evidence.run.plan.grace_ms;
+    let early = |seat: &&Seat<'_>| {
+        let (Some((entry, Gone::Expired)), Some(detached)) = (seat.until, seat.detached.last()) else { return false };
+        entry.time.saturating_sub(detached.time) + GRACE_TOLERANCE < grace
+    };
+    let breach = |seat: &Seat<'_>| {
+        let what = format!("{} has not all of its grace to come back as {}", seat.jid, seat.nick);
+        let entries: Vec<_> = seat.detached.last().copied().into_iter().chain(seat.until.map(|(entry, _)| entry)).collect();
+        Breach::new(what, &[]).with(&entries)
+    };
+    room.seating.seats.iter().filter(early).map(breach).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::run;
+
+    fn judged(text: &str) -> Verdict {
+        check(&Evidence::of(&run(text)))
+    }
+
+    #[track_caller]
+    fn breach(text: &str) -> String {
+        match judged(text) {
+            Verdict::Fail(breaches) => breaches[0].what.clone(),
+            other => panic!("{other}"),
+        }
+    }
+
+    const BOTH: &str = "= create A ada\nA joined\n= join B bob\nB joined\nA sees bob\n";
+    const SAID: &str = "A invoke s1\n= say 1 s1 ada A\nA received 1 s1\n";
+
+    #[test]
+    fn who_goes_may_be_shown_to_go() {
+        assert_eq!(judged(&format!("{BOTH}= leave B\nB left itself\nA misses bob\n{SAID}")), Verdict::Pass { checked: 1 });
+        let kick = format!("{BOTH}= role bob none\nB misses bob none 307,110\nB left removed\nA misses bob none 307\n{SAID}");
+        assert_eq!(judged(&kick), Verdict::Pass { checked: 2 });
+        let rename = format!("{BOTH}= rename B bob rob\nA misses bob participant 303\nA sees rob\n{SAID}");
+        assert_eq!(judged(&rename), Verdict::Pass { checked: 1 });
+    }
+
+    #[test]
+    fn who_comes_back_within_the_grace_was_never_away() {
+        let back = format!("{BOTH}B left cut\n= detach 1\n= return B bob\nB#2 joined\n");
+        assert!(matches!(judged(&format!("{back}{SAID}")), Verdict::Untested(_)));
+        assert_eq!(breach(&format!("{back}A misses bob\n{SAID}")), "A is shown that bob goes, who does not");
+    }
+
+    #[test]
+    fn a_farewell_stands_where_the_departure_does() {
+        let early = format!("{BOTH}A misses bob\n{SAID}= leave B\nB left itself\nA invoke s2\n= say 2 s2 ada A\nA received 2 s2");
+        assert_eq!(breach(&early), "A is shown that bob goes, who does not");
+    }
+
+    #[test]
+    fn who_is_removed_is_told_and_why() {
+        let silent = format!("{BOTH}= role bob none\nA misses bob none 307\n{SAID}B received 1 s1\n");
+        assert_eq!(breach(&silent), "B is removed from r@s and not told");
+        let wrong = format!("{BOTH}= role bob none\nB misses bob none 110\nB left removed\nA misses bob none 307\n{SAID}");
+        assert_eq!(breach(&wrong), "B is removed, which has the code [307], and is told [110]");
+    }
+
+    #[test]
+    fn a_grace_is_not_cut_short() {
+        let cut = format!("{BOTH}@ 1\nB left cut\n= detach 1\n");
+        assert_eq!(
+            breach(&format!("{cut}@ 20\n= expire B\nA misses bob\n{SAID}")),
+            "B has not all of its grace to come back as bob"
+        );
+        assert!(judged(&format!("{cut}@ 31\n= expire B\nA misses bob\n{SAID}")).passed());
+        let void = format!("{cut}= return B bob\nB#2 joined\n@ 20\n= expire B\n{SAID}");
+        assert!(matches!(judged(&void), Verdict::Untested(_)));
+    }
+}

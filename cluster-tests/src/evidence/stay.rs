@@ -1,0 +1,130 @@
+//! Sessions in a room, and each time that they were in it.
+
+use std::collections::BTreeMap;
+
+use super::{Order, Presence, Reader, Room, Sight, full};
+use crate::act::Act;
+use crate::history::{Event, Line};
+use crate::journal::Deed;
+
+/// One session in one room.
+pub(crate) struct Session<'a> {
+    /// `jid#life`.
+    pub name: &'a str,
+    /// Full JID.
+    pub jid: &'a str,
+    pub stays: Vec<Stay<'a>>,
+}
+
+/// One time that a session was in the room, or tried to be: from the line behind its last leaving to its next one.
+#[derive(Default)]
+pub(crate) struct Stay<'a> {
+    /// All of it, with what was seen.
+    pub lines: Vec<(&'a Line, Option<Sight>)>,
+    pub joined: Option<&'a Line>,
+    pub left: Option<&'a Line>,
+    /// The presence that told it that it is no longer in the room, and what it says.
+    pub told: Option<(&'a Line, Presence)>,
+    /// It asked to leave.
+    pub wishes: Option<&'a Line>,
+    /// The entry by which it is in the room: the first and the last that it may have been.
+    pub entry: Option<(u64, u64)>,
+    /// The last entry of which it is known to have been shown something, or to have been in its order.
+    pub seen: u64,
+}
+
+/// All sessions of a room, in the order in which they first did something.
+pub(super) fn sessions<'a>(room: &str, lines: &[&'a Line], reader: &mut Reader) -> Vec<Session<'a>> {
+    let mut sessions: Vec<Session<'a>> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in lines {
+        let place = *places.entry(&line.session).or_insert(sessions.len());
+        if place == sessions.len() {
+            sessions.push(Session { name: &line.session, jid: full(&line.session), stays: vec![Stay::default()] });
+        }
+        sessions[place].take(line, room, reader);
+    }
+    sessions
+}
+
+impl<'a> Session<'a> {
+    fn take(&mut self, line: &'a Line, room: &str, reader: &mut Reader) {
+        let last = self.stays.len() - 1;
+        let stay = &mut self.stays[last];
+        let sight = match &line.event {
+            Event::Seen { stanza } => Some(reader.read(stanza, room)),
+            _ => None,
+        };
+        match (&line.event, &sight) {
+            (Event::Joined, _) => stay.joined = stay.joined.or(Some(line)),
+            (Event::Invoke { act: Act::Leave, .. }, _) => stay.wishes = Some(line),
+            (_, Some(Sight::Presence(presence))) if presence.is_farewell() => stay.told = Some((line, presence.clone())),
+            _ => {}
+        }
+        let is_end = matches!(line.event, Event::Left { .. });
+        stay.left = is_end.then_some(line);
+        stay.lines.push((line, sight));
+        if is_end {
+            self.stays.push(Stay::default());
+        }
+    }
+}
+
+impl<'a> Stay<'a> {
+    /// What it was shown of messages to all: the line, what the room calls it, and whether it was history.
+    pub fn shown(&self) -> impl Iterator<Item = (&'a Line, &'a str, bool)> {
+        self.lines.iter().filter_map(|(line, _)| match &line.event {
+            Event::Received { stanza_id, delayed, .. } => Some((*line, stanza_id.as_str(), *delayed)),
+            _ => None,
+        })
+    }
+
+    /// What it was shown of presences.
+    pub fn presences(&self) -> impl Iterator<Item = (&'a Line, &Presence)> {
+        self.lines.iter().filter_map(|(line, sight)| match sight {
+            Some(Sight::Presence(presence)) => Some((*line, presence)),
+            _ => None,
+        })
+    }
+
+    /// The last message that it was shown.
+    pub fn last_shown(&self) -> Option<&'a Line> {
+        self.lines.iter().rev().map(|(line, _)| *line).find(|line| matches!(line.event, Event::Received { .. }))
+    }
+}
+
+/// Finds the entries by which stays began. Those of one full JID come in one order in both, but a request to enter may have been granted and
+/// never answered.
+pub(super) fn locate(room: &mut Room<'_>, order: &Order) {
+    let index = |stanza_id: &str| room.seating.spoken.get(stanza_id).map(|place| room.entries[*place].index);
+    let mut joins: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for seat in room.seating.seats.iter().filter(|seat| matches!(seat.taken.deed, Deed::Join { .. })) {
+        let joins = joins.entry(seat.jid).or_default();
+        if joins.last() != Some(&seat.taken.index) {
+            joins.push(seat.taken.index);
+        }
+    }
+    let mut stays: Vec<(&str, &mut Stay<'_>)> = Vec::new();
+    for session in &mut room.sessions {
+        let jid = session.jid;
+        stays.extend(session.stays.iter_mut().map(|stay| (jid, stay)));
+    }
+    stays.sort_by_key(|(_, stay)| stay.joined.map_or(u64::MAX, |line| line.at));
+    let mut before: BTreeMap<&str, u64> = BTreeMap::new();
+    for (jid, stay) in stays {
+        let Some(joined) = stay.joined else { continue };
+        let history = stay.shown().filter(|shown| shown.2).filter_map(|shown| index(shown.1)).max().unwrap_or(0);
+        let live = stay.shown().filter(|shown| !shown.2).filter_map(|shown| index(shown.1)).min().unwrap_or(u64::MAX);
+        stay.seen = stay.shown().filter_map(|shown| index(shown.1)).max().unwrap_or(0);
+        let floor = history.max(before.get(jid).copied().unwrap_or(0));
+        let began = stay.lines.first().map_or(0, |(line, _)| line.at);
+        let may_be =
+            |join: &&u64| **join > floor && **join < live && order.decided(**join) <= joined.at && order.done(**join) >= began;
+        let candidates: Vec<u64> = joins.get(jid).into_iter().flatten().filter(may_be).copied().collect();
+        if let (Some(first), Some(last)) = (candidates.first(), candidates.last()) {
+            before.insert(jid, *first);
+            stay.entry = Some((*first, *last));
+            stay.seen = stay.seen.max(*first);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! All verdicts of a run. Whatever is not proved to be kept is red: a promise that was broken, and a run that does not say.
+//!
+//! Not judged yet are I8 (the archive is what the room committed), I17 (stream management) and I22 (versions side by side): what they speak of is
+//! not built. A plan that names them is inconclusive.
+
+mod conclusive;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::act::{Act, Answer};
+use crate::checkers::*;
+use crate::evidence::Evidence;
+use crate::history::Event;
+use crate::run_dir::{NoRun, Run};
+use crate::verdict::{Breach, Verdict};
+
+/// Breaches of one promise that are written to `verdicts.json`, at most: a thousand say no more than a hundred.
+const WRITTEN_MAX: usize = 100;
+
+/// A promise's number, what it says in a few words, and who checks it.
+pub(crate) struct Promise {
+    pub number: &'static str,
+    pub title: &'static str,
+    check: for<'a, 'b> fn(&'a Evidence<'b>) -> Verdict,
+}
+
+const fn promise(number: &'static str, title: &'static str, check: for<'a, 'b> fn(&'a Evidence<'b>) -> Verdict) -> Promise {
+    Promise { number, title, check }
+}
+
+/// All promises that are judged.
+pub(crate) const PROMISES: &[Promise] = &[
+    promise("I1", "order", i1_order::check),
+    promise("I2", "gap-free, once", i2_gap_free::check),
+    promise("I3", "acknowledged is durable", i3_durable::check),
+    promise("I4", "at most once per send", i4_at_most_once::check),
+    promise("I5", "no phantom, no damage", i5_no_phantom::check),
+    promise("I13", "roster converges", i13_roster_converges::check),
+    promise("I14", "no ghosts", i14_no_ghosts::check),
+    promise("I15", "no false departure", i15_no_false_departure::check),
+    promise("I21", "replicas agree", i21_replicas_agree::check),
+];
+
+/// What became of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Every promise that was put to the test was kept, and all that were to be were.
+    Pass,
+    /// A promise was broken.
+    Fail,
+    /// None was seen to be broken, but the run does not say all that it should.
+    Inconclusive,
+}
+
+/// All that is to be said of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judgement {
+    /// In a word.
+    pub outcome: Outcome,
+    /// Why the run does not say all that it should, if so; apart from single promises.
+    pub missing: Vec<String>,
+    /// For each promise its number, what it says, and the verdict.
+    pub verdicts: Vec<(&'static str, &'static str, Verdict)>,
+    /// Sends and what became of them.
+    pub totals: Totals,
+}
+
+/// Messages to all, counted.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Totals {
+    /// Of anything that was asked for.
+    pub operations: usize,
+    /// Messages that sessions began to send.
+    pub sent: usize,
+    /// Whose senders saw them reflected.
+    pub acknowledged: usize,
+    /// Times that somebody was shown one, history included.
+    pub delivered: usize,
+}
+
+/// Judges a run.
+pub fn judge(run: &Run) -> Judgement {
+    let evidence = Evidence::of(run);
+    let missing = conclusive::missing(&evidence);
+    let verdict = |promise: &Promise| {
+        let named = run.plan.promises.iter().any(|named| named == promise.number);
+        let verdict = match (promise.check)(&evidence) {
+            Verdict::Untested(why) if named => Verdict::Inconclusive(why),
+            verdict => verdict,
+        };
+        (promise.number, promise.title, verdict)
+    };
+    let verdicts: Vec<_> = PROMISES.iter().map(verdict).collect();
+    let any = |is: fn(&Verdict) -> bool| verdicts.iter().any(|(_, _, verdict)| is(verdict));
+    let outcome = if any(|verdict| matches!(verdict, Verdict::Fail(_))) {
+        Outcome::Fail
+    } else if !missing.is_empty() || any(|verdict| matches!(verdict, Verdict::Inconclusive(_))) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Pass
+    };
+    Judgement { outcome, missing, verdicts, totals: totals(run) }
+}
+
+fn totals(run: &Run) -> Totals {
+    let mut totals = Totals::default();
+    for line in &run.history.lines {
+        match &line.event {
+            Event::Invoke { act, .. } => {
+                totals.operations += 1;
+                totals.sent += usize::from(matches!(act, Act::Say { .. }));
+            }
+            Event::Ok { answer: Answer::Reflected { .. }, .. } => totals.acknowledged += 1,
+            Event::Received { .. } => totals.delivered += 1,
+            _ => {}
+        }
+    }
+    totals
+}
+
+impl Outcome {
+    /// As tables have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "FAIL",
+            Outcome::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl Judgement {
+    /// Writes `verdicts.json` into the run's directory.
+    pub fn write(&self, dir: &Path) -> Result<(), NoRun> {
+        let path = dir.join("verdicts.json");
+        fs::write(&path, format!("{:#}\n", self.to_json())).map_err(|error| NoRun { path, why: error.to_string() })
+    }
+
+    /// As `verdicts.json` has it.
+    pub fn to_json(&self) -> Value {
+        let verdicts = self.verdicts.iter().map(|(number, title, verdict)| {
+            let (checked, why, breaches): (_, Option<&str>, &[Breach]) = match verdict {
+                Verdict::Pass { checked } => (Some(*checked), None, &[]),
+                Verdict::Fail(breaches) => (None, None, breaches),
+                Verdict::Inconclusive(why) | Verdict::Untested(why) => (None, Some(why), &[]),
+            };
+            json!({
+                "promise": number, "title": title, "verdict": verdict.word().to_lowercase(), "checked": checked, "why": why,
+                "breaches": breaches.iter().take(WRITTEN_MAX).map(breach_json).collect::<Vec<_>>(), "broken": breaches.len(),
+            })
+        });
+        let Totals { operations, sent, acknowledged, delivered } = self.totals;
+        json!({
+            "outcome": self.outcome.word().to_lowercase(), "missing": self.missing, "verdicts": verdicts.collect::<Vec<_>>(),
+            "totals": { "operations": operations, "sent": sent, "acknowledged": acknowledged, "delivered": delivered },
+        })
+    }
+
+    /// The verdict on a promise by its number; none if nobody judges it.
+    pub fn verdict(&self, number: &str) -> Option<&Verdict> {
+        self.verdicts.iter().find(|(other, _, _)| *other == number).map(|(_, _, verdict)| verdict)
+    }
+}
+
+fn breach_json(breach: &Breach) -> Value {
+    json!({ "what": breach.what, "proof": breach.proof, "entries": breach.entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::run;
+
+    /// A run that is short and whole.
+    const WHOLE: &str = "- phase setting\nA enter e1 ada\n= create A ada\nA sees ada moderator 201,110\nA inside e1 ada moderator\nA joined\n\
+                         A invoke s1\n= say 1 s1 ada A\nA received 1 s1\nA ok s1 1\n- phase looking\n- phase over";
+
+    #[test]
+    fn a_run_that_is_whole_passes_and_what_it_was_not_for_is_untested() {
+        let mut run = run(WHOLE);
+        run.plan.promises = ["I1", "I3"].map(str::to_owned).to_vec();
+        let judgement = judge(&run);
+        assert_eq!((judgement.outcome, judgement.missing.as_slice()), (Outcome::Pass, [].as_slice()));
+        assert!(matches!(judgement.verdict("I21"), Some(Verdict::Untested(_))));
+        assert_eq!(judgement.totals, Totals { operations: 2, sent: 1, acknowledged: 1, delivered: 1 });
+        assert_eq!(judgement.to_json()["verdicts"][0]["verdict"], "pass");
+        assert!(judgement.to_string().contains("  I1  order                        pass          1 checked\n"), "{judgement}");
+    }
+
+    #[test]
+    fn a_breach_is_a_fail_and_is_written_with_its_proof() {
+        let judgement = judge(&run(&WHOLE.replace("= say 1 s1 ada A\n", "= say 2 s2 ada A\n")));
+        assert_eq!(judgement.outcome, Outcome::Fail);
+        let dir = tempfile::tempdir().expect("a directory");
+        judgement.write(dir.path()).expect("written");
+        let written: Value =
+            serde_json::from_str(&fs::read_to_string(dir.path().join("verdicts.json")).expect("a file")).expect("JSON");
+        assert_eq!(written["outcome"], "fail");
+        assert_eq!(written["verdicts"][0]["breaches"][0]["proof"][0]["stanza_id"], "1");
+        let what = "I1 order: FAIL, 1 times\n  A is shown 1, which the room has not committed\n    {\"at\":9,";
+        assert!(judgement.to_string().contains(what), "{judgement}");
+    }
+
+    #[track_caller]
+    fn missing(text: &str, change: impl FnOnce(&mut Run)) -> String {
+        let mut run = run(text);
+        change(&mut run);
+        let judgement = judge(&run);
+        assert_eq!(judgement.outcome, Outcome::Inconclusive);
+        judgement.missing.join("; ")
+    }
+
+    #[test]
+    fn a_run_that_does_not_say_all_is_inconclusive() {
+        assert_eq!(missing(&WHOLE.replace("\n- phase over", ""), |_| {}), "the run broke off before its end");
+        assert_eq!(missing("- phase over", |_| {}), "there is no journal");
+        let fault = format!("- fault 1 kill begun 2\n{WHOLE}");
+        assert_eq!(missing(&fault, |_| {}), "fault 1, kill, was never felt: 2");
+        let class = missing(WHOLE, |run| run.plan.faults.push("freeze".to_owned()));
+        assert_eq!(class, "there was to be a fault freeze, and there was none");
+        let waits = format!("A role r1 bob visitor\nA refused r1 wait resource-constraint\n{WHOLE}");
+        assert_eq!(missing(&waits, |_| {}), "nobody who asked for role was ever answered");
+        assert_eq!(
+            missing(WHOLE, |run| run.plan.promises.push("I8".to_owned())),
+            "I8 is to be put to the test, and nobody judges it"
+        );
+    }
+
+    #[test]
+    fn a_promise_that_the_run_was_for_and_that_was_not_tested_is_inconclusive() {
+        let mut run = run(WHOLE);
+        run.plan.promises.push("I14".to_owned());
+        let judgement = judge(&run);
+        assert_eq!(judgement.outcome, Outcome::Inconclusive);
+        assert!(matches!(judgement.verdict("I14"), Some(Verdict::Inconclusive(_))));
+    }
+}
