@@ -1,5 +1,7 @@
 //! One checker for each numbered promise.
 
+pub mod i11_nick;
+pub mod i12_one_room;
 pub(crate) mod i13_roster_converges;
 pub(crate) mod i14_no_ghosts;
 pub(crate) mod i15_no_false_departure;
@@ -9,3 +11,4 @@ pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
 pub(crate) mod i5_no_phantom;
+pub mod i9_linearizable;

@@ -7,4 +7,12 @@
 //! What is searched for is one of two things. Where the journal of a room is whole, the order is given, and the question is whether it is a valid
 //! one ([`witness`]). Where it is not, any order will do that explains what the clients were told, key by key ([`keys`]).
 
+pub mod calls;
+pub mod clock;
+pub mod folded;
+pub mod keys;
 pub mod search;
+pub mod seats;
+#[cfg(test)]
+pub(crate) mod sketch;
+pub mod witness;

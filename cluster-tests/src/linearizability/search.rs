@@ -16,7 +16,8 @@ pub trait Object {
     /// Every state that the object can be in after this call with this answer; none if it would not have answered so.
     fn after(&self, state: &Self::State, op: &Self::Op) -> Vec<Self::State>;
 
-    /// Whether the call leaves every state as it is, whatever it is. Such a call is put into its place as soon as it fits, and never moved.
+    /// Whether the call only asks: it never makes anything possible that was not. Such a call is put wherever it first leaves the state as it is,
+    /// and never moved.
     fn is_question(&self, op: &Self::Op) -> bool;
 
     /// Whether all may be over in this state.
@@ -148,7 +149,7 @@ impl<'a, O: Object> Search<'a, O> {
         }
     }
 
-    /// Places all questions that fit: wherever they fit later they fit now, since they change nothing. Then begins to choose among the rest.
+    /// Places all questions that fit: an order that has them later is as good with them here. Then begins to choose among the rest.
     fn enter(&mut self, state: O::State, length: usize) {
         while let Some(question) = self.candidates().into_iter().find(|call| self.is_answered_so(*call, &state)) {
             self.place(question);
@@ -162,7 +163,7 @@ impl<'a, O: Object> Search<'a, O> {
 
     fn is_answered_so(&self, question: usize, state: &O::State) -> bool {
         let op = &self.spans[question].op;
-        self.object.is_question(op) && !self.object.after(state, op).is_empty()
+        self.object.is_question(op) && self.object.after(state, op) == std::slice::from_ref(state)
     }
 
     /// Nothing is left to choose here.
