@@ -213,13 +213,13 @@ impl Person {
                 continue;
             }
             let kind = self.stage.cast.rooms[room].kind;
-            // When all must work there is no password, and everybody has its own nick.
-            let lively = self.stage.phase() == Phase::Liveness;
-            let nick = if lively { Some(self.part().nick.clone()) } else { kind.nick(&mut self.dice) };
+            // In the beginning, and when all must work, there is no password, and everybody has its own nick.
+            let calm = matches!(self.stage.phase(), Phase::Setting | Phase::Liveness);
+            let nick = if calm { Some(self.part().nick.clone()) } else { kind.nick(&mut self.dice) };
             if let Some(nick) = nick {
                 session.seats[room].nick = nick;
             }
-            let password = if lively { None } else { kind.password(&mut self.dice) };
+            let password = if calm { None } else { kind.password(&mut self.dice) };
             let nick = session.seats[room].nick.clone();
             self.ask(session, room, Act::Enter { nick, password }).await?;
         }

@@ -66,7 +66,10 @@ impl Profile {
     /// A sentence that says which names there are.
     pub fn parse(name: &str) -> Result<Profile, String> {
         let names = || Profile::ALL.map(Profile::name).join(", ");
-        Profile::ALL.into_iter().find(|profile| profile.name() == name).ok_or_else(|| format!("\"{name}\" is no traffic; there are: {}", names()))
+        Profile::ALL
+            .into_iter()
+            .find(|profile| profile.name() == name)
+            .ok_or_else(|| format!("\"{name}\" is no traffic; there are: {}", names()))
     }
 
     /// The promises that it puts to the test whatever the faults are.

@@ -61,7 +61,8 @@ impl Sends {
 
     /// What is older than the limit will not be waited for.
     pub fn expired(&mut self, limit: Duration) -> Vec<Settled> {
-        let late: Vec<String> = self.0.iter().filter(|(_, sent)| sent.at.elapsed() > limit).map(|(send, _)| send.clone()).collect();
+        let late: Vec<String> =
+            self.0.iter().filter(|(_, sent)| sent.at.elapsed() > limit).map(|(send, _)| send.clone()).collect();
         late.iter().filter_map(|send| self.unknown(send)).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Every profile of traffic for a moment, without faults: all works, and what a room says is what it keeps.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use cluster_tests::client::{SERVICE, is_subject};
 use cluster_tests::history::Phase;
 use cluster_tests::speaker::spoken;
 use cluster_tests::traffic::{Manner, Profile, Traffic};
-use cluster_tests::{CHECKERS, Client, Cluster, Committed, Event, History, Recorder, Verdict};
+use cluster_tests::{Act, CHECKERS, Client, Cluster, Committed, Event, History, Line, Recorder, Verdict};
 use tokio::sync::watch;
 
 use crate::talk::HISTORY_MAX;
@@ -57,20 +58,24 @@ async fn of_every_profile_works_while_nothing_is_broken() {
 /// Returns the rooms.
 async fn play(cluster: &Cluster, manner: Manner, recorder: &Recorder) -> Result<Vec<String>, String> {
     let phase = watch::Sender::new(Phase::Setting);
+    let enter = |next| {
+        recorder.record("runner", 0, "", Event::Phase { phase: next });
+        phase.send_replace(next);
+    };
     let traffic = Traffic::begin(manner, cluster.doors(), recorder.clone(), phase.subscribe());
     traffic.arrived(LIMIT).await?;
-    phase.send_replace(Phase::Safety);
+    enter(Phase::Safety);
     tokio::time::sleep(PLAY).await;
-    phase.send_replace(Phase::Liveness);
+    enter(Phase::Liveness);
     traffic.proved(LIMIT).await?;
-    phase.send_replace(Phase::Looking);
+    enter(Phase::Looking);
     traffic.quiet(LIMIT).await?;
     traffic.look().await?;
     let rooms = traffic.rooms();
     for room in &rooms {
         witness(cluster, room, recorder).await;
     }
-    phase.send_replace(Phase::Over);
+    enter(Phase::Over);
     traffic.ended(LIMIT).await?;
     destroy(cluster, &rooms).await;
     Ok(rooms)
@@ -108,6 +113,7 @@ fn complaints(history: &History, rooms: &[String], profile: Profile) -> Vec<Stri
     });
     let mut complaints: Vec<String> = wrong.map(ToString::to_string).collect();
     complaints.extend(unsettled(history));
+    let history = &of_messages(history);
     let mut checked = 0;
     for room in rooms.iter().filter(|room| !room.starts_with("race") && !room.starts_with("fresh")) {
         let committed = Committed::shown_to("witness", history, room);
@@ -124,6 +130,18 @@ fn complaints(history: &History, rooms: &[String], profile: Profile) -> Vec<Stri
     complaints
 }
 
+/// Without the acknowledgements of subjects: nobody is shown a former one who enters.
+fn of_messages(history: &History) -> History {
+    let is_of_subject = |line: &&Line| matches!(&line.event, Event::Invoke { act: Act::Subject { .. }, .. });
+    let subjects = history.lines.iter().filter(is_of_subject).filter_map(|line| match &line.event {
+        Event::Invoke { send, .. } => Some(send.as_str()),
+        _ => None,
+    });
+    let subjects: BTreeSet<&str> = subjects.collect();
+    let is_kept = |line: &&Line| !matches!(&line.event, Event::Ok { send, .. } if subjects.contains(send.as_str()));
+    History { lines: history.lines.iter().filter(is_kept).cloned().collect() }
+}
+
 /// Where nobody may be refused anything.
 fn is_all_allowed(profile: Profile) -> bool {
     matches!(profile, Profile::Chat | Profile::Presence | Profile::SlowReaders | Profile::Churn)
@@ -136,7 +154,7 @@ fn may_not_break(profile: Profile) -> bool {
 
 /// Sends that never came to an end, or to more than one.
 fn unsettled(history: &History) -> Vec<String> {
-    let mut sends = std::collections::BTreeMap::new();
+    let mut sends = BTreeMap::new();
     for line in &history.lines {
         match &line.event {
             Event::Invoke { send, .. } => sends.entry(send).or_insert((0, 0)).0 += 1,
@@ -146,5 +164,9 @@ fn unsettled(history: &History) -> Vec<String> {
             _ => {}
         }
     }
-    sends.into_iter().filter(|(_, times)| *times != (1, 1)).map(|(send, times)| format!("{send}: begun and ended {times:?}")).collect()
+    sends
+        .into_iter()
+        .filter(|(_, times)| *times != (1, 1))
+        .map(|(send, times)| format!("{send}: begun and ended {times:?}"))
+        .collect()
 }

@@ -13,8 +13,14 @@ use crate::act::Act;
 use crate::dice::Dice;
 
 /// Texts that a server might damage: what has a meaning in XML, what is long, what is not Latin, what begins and ends with a space.
-const TEXTS: [&str; 6] =
-    ["<b>&amp;\"'</b> ]]>", " two  spaces ", "line\nline\ttab", "Grüße, мир, 世界, 🦀", "e\u{301} is \u{e9}", "\u{202e}right to left\u{202c}"];
+const TEXTS: [&str; 6] = [
+    "<b>&amp;\"'</b> ]]>",
+    " two  spaces ",
+    "line\nline\ttab",
+    "Grüße, мир, 世界, 🦀",
+    "e\u{301} is \u{e9}",
+    "\u{202e}right to left\u{202c}",
+];
 
 /// What somebody sees of a room that it is in.
 pub(super) struct View<'a> {
