@@ -41,7 +41,9 @@ impl Program {
     /// For what goes on running: with its settings, and a file for what it says.
     pub fn serving(&self, said: &Path) -> Command {
         let mut command = self.command();
-        let said = std::fs::File::create(said).unwrap_or_else(|error| panic!("{}: {error}", said.display()));
+        // What it said in an earlier life stays.
+        let said = std::fs::File::options().create(true).append(true).open(said);
+        let said = said.unwrap_or_else(|error| panic!("there is no file for what a node says: {error}"));
         // Deriving keys is most of the work of a start, and no test is about that.
         command.env("CONCLAVE_PASSWORD_ITERATIONS", ITERATIONS_MIN.to_string());
         command.envs(self.settings.iter().map(|(name, value)| (name, value))).stderr(said);

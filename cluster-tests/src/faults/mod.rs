@@ -1,1 +1,14 @@
-//! What is done to the nodes of a run: classes of faults, and schedules of them from a seed.
+//! What is done to the nodes of a run: classes of faults, schedules of them from a seed, and the one who does it.
+
+mod choosing;
+mod class;
+mod clients;
+mod fault;
+mod injector;
+mod lives;
+mod schedule;
+mod wires;
+
+pub use class::Class;
+pub use injector::Injector;
+pub use schedule::{Planned, Schedule};

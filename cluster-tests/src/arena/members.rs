@@ -1,0 +1,72 @@
+//! Nodes that come and go for good.
+
+use std::time::Duration;
+
+use conclave_server::admin::Ask;
+use conclave_server::cluster::Token;
+
+use super::lives::within;
+use super::place::{self, Place};
+use super::{Arena, asking};
+
+/// What is asked of the cluster may have to wait for a leader of meta.
+const DECIDED_MAX: Duration = Duration::from_secs(20);
+
+impl Arena {
+    /// `conclave cluster drain`, as told to any other node that takes it.
+    pub fn drain(&self, node: u32) -> Result<(), String> {
+        self.decided(node, &Ask::Drain { node })
+    }
+
+    /// `conclave cluster remove`, as told to any other node that takes it. The node's process ends when all is handed over.
+    pub fn remove(&self, node: u32) -> Result<(), String> {
+        self.decided(node, &Ask::Remove { node })?;
+        self.is_gone(node)
+    }
+
+    /// A new node is invited by the first that can, and joins. It does not run yet: see [`Arena::restart`]. Returns its number.
+    pub fn invite(&self) -> Result<u32, String> {
+        let found_at = place::fresh();
+        let token = within(DECIDED_MAX, "an invitation", || self.first(None, |dir| asking::invite(dir, &found_at.to_string())))?;
+        let node = Token::parse(&token).map_err(|error| error.to_string())?.node();
+        let path = self.dir().join("token");
+        std::fs::write(&path, token).map_err(|error| format!("{}: {error}", path.display()))?;
+        self.place(node, Place::new(self.node_dir(node), found_at))?;
+        self.program.told(&self.node_dir(node), &["cluster", "join", "--token-file", &path.to_string_lossy()])?;
+        Ok(node)
+    }
+
+    /// The disk of a node is lost with all that was on it; its process must have ended. What was there lies in `node1.lost` from now on.
+    pub fn lose_disk(&self, node: u32) -> Result<(), String> {
+        let (dir, lost) = (self.node_dir(node), self.dir().join(format!("node{node}.lost")));
+        std::fs::rename(&dir, &lost).map_err(|error| format!("{}: {error}", dir.display()))?;
+        self.with(node, |node| node.place.write_settings(&self.of_all))
+    }
+
+    /// The node is no member any more, and is not started again.
+    pub(super) fn is_gone(&self, node: u32) -> Result<(), String> {
+        self.with(node, |node| {
+            node.gone = true;
+            if let Some(process) = &mut node.process {
+                process.may_end = true;
+            }
+            Ok(())
+        })
+    }
+
+    fn decided(&self, node: u32, what: &Ask) -> Result<(), String> {
+        within(DECIDED_MAX, "a decision of the cluster", || self.first(Some(node), |dir| asking::decide(dir, what)))
+    }
+
+    /// What the first node answers that does not refuse, but for this one.
+    fn first<T>(&self, but: Option<u32>, ask: impl Fn(&std::path::Path) -> Result<T, String>) -> Result<T, String> {
+        let mut last = "no other node runs".to_owned();
+        for node in self.awake().into_iter().filter(|node| Some(*node) != but) {
+            match ask(&self.node_dir(node)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}

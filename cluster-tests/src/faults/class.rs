@@ -1,0 +1,202 @@
+//! The classes of faults by their names.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::{clients, lives, wires};
+use crate::dice::Dice;
+
+/// What kind of thing is done.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// SIGKILL to the home of a room.
+    KillHome,
+    /// SIGKILL to a node that is not the home of that room.
+    KillFollower,
+    /// SIGKILL to two at once.
+    KillTwo,
+    /// SIGKILL to all at once.
+    KillAll,
+    /// SIGSTOP, and SIGCONT later.
+    Freeze,
+    /// SIGKILL again and again, also while it starts.
+    RestartLoop,
+    /// SIGTERM.
+    Sigterm,
+    /// The command `drain`; then the node is started anew.
+    Drain,
+    /// Two sides that do not hear each other.
+    Partition,
+    /// The home of a room is alone.
+    IsolateHome,
+    /// What one says does not reach the others, or what they say does not reach it.
+    OneWayCut,
+    /// Two sides, and one node that both hear.
+    Bridge,
+    /// Each node hears two neighbours and no others.
+    Ring,
+    /// All that goes to and from a node is late.
+    Delay,
+    /// Connections between nodes are reset in the middle of a frame, again and again.
+    Resets,
+    /// Connections between nodes that nobody closes carry nothing any more; new ones do.
+    HalfOpen,
+    /// Few bytes a second to and from a node.
+    SlowLink,
+    /// Connections of a node's clients are reset, again and again.
+    ClientResets,
+    /// Connections of a node's clients carry nothing any more, and nobody closes them.
+    ClientHalfOpen,
+    /// Few bytes a second to and from a node's clients.
+    ClientSlow,
+}
+
+/// Faults of one lane come one after the other, those of different lanes at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lane {
+    /// What takes a node away: at most one such thing at a time.
+    Lives,
+    /// Between nodes.
+    Wires,
+    /// Between clients and nodes.
+    Clients,
+}
+
+/// What is fixed of a class.
+struct Traits {
+    class: Class,
+    name: &'static str,
+    lane: Lane,
+    /// Nodes that a cluster must have for it to mean anything.
+    nodes_min: usize,
+    /// How long it lasts, in milliseconds.
+    lasts: RangeInclusive<u64>,
+}
+
+const fn traits(class: Class, name: &'static str, lane: Lane, nodes_min: usize, lasts: RangeInclusive<u64>) -> Traits {
+    Traits { class, name, lane, nodes_min, lasts }
+}
+
+/// A node counts as dead when it was silent for 5 s: what is longer than that and what is shorter are two different things, so both are there.
+const TRAITS: [Traits; Class::ALL.len()] = [
+    traits(Class::KillHome, "kill_home", Lane::Lives, 2, 200..=6000),
+    traits(Class::KillFollower, "kill_follower", Lane::Lives, 2, 200..=6000),
+    traits(Class::KillTwo, "kill_two", Lane::Lives, 3, 200..=6000),
+    traits(Class::KillAll, "kill_all", Lane::Lives, 1, 0..=2000),
+    traits(Class::Freeze, "freeze", Lane::Lives, 1, 200..=10_000),
+    traits(Class::RestartLoop, "restart_loop", Lane::Lives, 1, 3000..=8000),
+    traits(Class::Sigterm, "sigterm", Lane::Lives, 2, 200..=4000),
+    traits(Class::Drain, "drain", Lane::Lives, 2, 1000..=5000),
+    traits(Class::Partition, "partition", Lane::Wires, 2, 1000..=10_000),
+    traits(Class::IsolateHome, "isolate_home", Lane::Wires, 2, 1000..=10_000),
+    traits(Class::OneWayCut, "one_way_cut", Lane::Wires, 2, 1000..=10_000),
+    traits(Class::Bridge, "bridge", Lane::Wires, 3, 1000..=10_000),
+    traits(Class::Ring, "ring", Lane::Wires, 4, 1000..=10_000),
+    traits(Class::Delay, "delay", Lane::Wires, 2, 1000..=8000),
+    traits(Class::Resets, "resets", Lane::Wires, 2, 1000..=6000),
+    traits(Class::HalfOpen, "half_open", Lane::Wires, 2, 1000..=10_000),
+    traits(Class::SlowLink, "slow_link", Lane::Wires, 2, 1000..=8000),
+    traits(Class::ClientResets, "client_resets", Lane::Clients, 1, 500..=4000),
+    traits(Class::ClientHalfOpen, "client_half_open", Lane::Clients, 1, 1000..=8000),
+    traits(Class::ClientSlow, "client_slow", Lane::Clients, 1, 1000..=6000),
+];
+
+impl Class {
+    /// All there are.
+    pub const ALL: [Class; 20] = [
+        Class::KillHome,
+        Class::KillFollower,
+        Class::KillTwo,
+        Class::KillAll,
+        Class::Freeze,
+        Class::RestartLoop,
+        Class::Sigterm,
+        Class::Drain,
+        Class::Partition,
+        Class::IsolateHome,
+        Class::OneWayCut,
+        Class::Bridge,
+        Class::Ring,
+        Class::Delay,
+        Class::Resets,
+        Class::HalfOpen,
+        Class::SlowLink,
+        Class::ClientResets,
+        Class::ClientHalfOpen,
+        Class::ClientSlow,
+    ];
+
+    /// As it stands in plans and histories: `kill_home`.
+    pub fn name(self) -> &'static str {
+        self.traits().name
+    }
+
+    /// The class of this name.
+    pub fn named(name: &str) -> Option<Class> {
+        TRAITS.iter().find(|traits| traits.name == name).map(|traits| traits.class)
+    }
+
+    /// Nodes that a cluster must have for it to mean anything.
+    pub fn nodes_min(self) -> usize {
+        self.traits().nodes_min
+    }
+
+    /// The shortest and the longest time that it lasts, besides what it takes to take it back.
+    pub fn lasts(self) -> RangeInclusive<Duration> {
+        let lasts = &self.traits().lasts;
+        Duration::from_millis(*lasts.start())..=Duration::from_millis(*lasts.end())
+    }
+
+    pub(super) fn lane(self) -> Lane {
+        self.traits().lane
+    }
+
+    fn traits(self) -> &'static Traits {
+        &TRAITS[self as usize]
+    }
+
+    /// One of this class, of which these dice decide what is open.
+    pub(super) fn fault(self, number: u32, dice: Dice) -> Box<dyn Fault> {
+        match self {
+            Class::KillHome | Class::KillFollower | Class::KillTwo | Class::KillAll => lives::kill(self, dice),
+            Class::Freeze => lives::freeze(dice),
+            Class::RestartLoop => lives::restart_loop(dice),
+            Class::Sigterm => lives::sigterm(dice),
+            Class::Drain => lives::drain(dice),
+            Class::Resets => wires::resets(dice),
+            Class::HalfOpen => wires::half_open(dice),
+            Class::Partition
+            | Class::IsolateHome
+            | Class::OneWayCut
+            | Class::Bridge
+            | Class::Ring
+            | Class::Delay
+            | Class::SlowLink => wires::lain(self, number, dice),
+            Class::ClientResets => clients::resets(dice),
+            Class::ClientHalfOpen => clients::half_open(number, dice),
+            Class::ClientSlow => clients::slow(number, dice),
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_its_own_traits_and_is_found_by_its_name() {
+        for class in Class::ALL {
+            assert_eq!(class.traits().class, class);
+            assert_eq!(Class::named(class.name()), Some(class));
+        }
+        assert_eq!(Class::named("earthquake"), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Does what a schedule says, and writes down what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::class::Lane;
+use super::fault::{Fault, Scene};
+use super::schedule::{Planned, Schedule};
+use crate::arena::Arena;
+use crate::arena::flow::lock;
+use crate::arena::lives::within;
+use crate::dice::Dice;
+use crate::history::{Event, FaultLine, Stage};
+use crate::recorder::Recorder;
+
+/// Who it is in the history.
+const SESSION: &str = "injector";
+
+/// How often is looked whether a fault is felt.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// A fault that was not felt when its time is over lasts so much longer: clients may just have been away.
+const FELT_MAX: Duration = Duration::from_secs(15);
+
+/// Between two faults of a lane that is behind its time.
+const PAUSE_MIN: Duration = Duration::from_millis(300);
+
+/// For anybody to be there who can suffer: all may have been killed just now.
+const CHOSEN_MAX: Duration = Duration::from_secs(60);
+
+/// Breaks things.
+#[derive(Clone, Copy)]
+pub struct Injector<'a> {
+    /// What is broken.
+    pub arena: &'a Arena,
+    /// Who writes it down.
+    pub recorder: &'a Recorder,
+    /// Bare JIDs of rooms in which something happens: faults look for their homes.
+    pub rooms: &'a [String],
+}
+
+impl Injector<'_> {
+    /// Runs a schedule to its end; it blocks until the last fault is taken back. Each fault has a line when it begins, when it is felt, and when it
+    /// ended. The error says what could not be done, or not be taken back; the other faults were tried all the same.
+    pub fn run(&self, schedule: &Schedule) -> Result<(), String> {
+        let mut lanes: BTreeMap<Lane, Vec<&Planned>> = BTreeMap::new();
+        for planned in &schedule.planned {
+            lanes.entry(planned.class.lane()).or_default().push(planned);
+        }
+        let (start, troubles) = (Instant::now(), Mutex::new(Vec::new()));
+        std::thread::scope(|threads| {
+            for lane in lanes.values() {
+                threads.spawn(|| lane.iter().for_each(|planned| self.play(planned, start, &troubles)));
+            }
+        });
+        let troubles = std::mem::take(&mut *lock(&troubles));
+        if troubles.is_empty() { Ok(()) } else { Err(troubles.join("\n")) }
+    }
+
+    fn play(&self, planned: &Planned, start: Instant, troubles: &Mutex<Vec<String>>) {
+        std::thread::sleep(planned.at.saturating_sub(start.elapsed()).max(PAUSE_MIN));
+        let mut fault = planned.class.fault(planned.number, Dice::new(planned.seed));
+        if let Err(trouble) = self.suffer(planned, &mut *fault) {
+            lock(troubles).push(format!("{} (no. {}): {trouble}", planned.class, planned.number));
+        }
+    }
+
+    /// From the beginning to the end of one fault.
+    fn suffer(&self, planned: &Planned, fault: &mut dyn Fault) -> Result<(), String> {
+        let scene = Scene { arena: self.arena, rooms: self.rooms };
+        let chosen = within(CHOSEN_MAX, "somebody to suffer", || fault.choose(scene));
+        self.record(planned, fault, Stage::Begun, chosen.as_ref().unwrap_or_else(|error| error));
+        chosen?;
+        let lasted = fault.begin(scene).and_then(|()| self.last(planned, fault, scene));
+        let ended = fault.end(scene);
+        self.record(planned, fault, Stage::Ended, ended.as_ref().unwrap_or_else(|error| error));
+        lasted.and(ended).map(drop)
+    }
+
+    fn last(&self, planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<(), String> {
+        let (start, mut felt) = (Instant::now(), false);
+        loop {
+            if let Some(proof) = if felt { None } else { fault.felt(scene) } {
+                self.record(planned, fault, Stage::Felt, &proof);
+                felt = true;
+            }
+            let elapsed = start.elapsed();
+            if elapsed >= planned.lasts + if felt { Duration::ZERO } else { FELT_MAX } {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK.min(planned.lasts.saturating_sub(elapsed).max(LOOK / 5)));
+            fault.go_on(scene)?;
+        }
+    }
+
+    fn record(&self, planned: &Planned, fault: &dyn Fault, stage: Stage, detail: &str) {
+        let (number, class) = (planned.number, planned.class.name().to_owned());
+        let line = FaultLine { fault: number, class, stage, detail: detail.to_owned() };
+        self.recorder.record(SESSION, fault.node(), "", Event::Fault(line));
+    }
+}

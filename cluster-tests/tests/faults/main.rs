@@ -1,0 +1,70 @@
+//! Every class of faults once, over a small cluster of real processes: it begins, it is felt, it is taken back, and then the cluster is whole.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
+mod clients;
+
+use std::time::Duration;
+
+use cluster_tests::arena::{Arena, Ground};
+use cluster_tests::faults::{Class, Injector, Planned, Schedule};
+use cluster_tests::history::{FaultLine, Stage};
+use cluster_tests::{Event, History, Recorder};
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_conclave-under-test");
+
+/// Until all is whole again.
+const HEALED_MAX: Duration = Duration::from_secs(90);
+
+/// Between two faults of a lane.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[test]
+fn every_class_is_felt_and_taken_back() {
+    let classes: Vec<Class> = Class::ALL.into_iter().filter(|class| class.nodes_min() <= 3).collect();
+    run(3, &classes);
+}
+
+#[test]
+fn a_ring_needs_more_nodes_than_three() {
+    run(4, &[Class::Ring]);
+}
+
+fn run(nodes: u32, classes: &[Class]) {
+    let arena = Arena::start(Ground::new(PROGRAM, nodes).with("CONCLAVE_DETACH_GRACE_MS", "2000")).unwrap();
+    let kept = tempfile::tempdir().unwrap();
+    let recorder = Recorder::to(&kept.path().join("history.jsonl")).unwrap();
+    let clients = clients::Clients::begin(&arena.doors());
+    let rooms = [clients::room()];
+    let result = Injector { arena: &arena, recorder: &recorder, rooms: &rooms }.run(&shortest(classes));
+    let healed = arena.heal(HEALED_MAX);
+    drop(clients);
+    let history = recorder.history();
+    assert_eq!((result, healed, arena.deaths()), (Ok(()), Ok(()), Vec::new()), "{}", told(&history));
+    for class in classes {
+        let stages: Vec<Stage> = lines(&history).filter(|line| line.class == class.name()).map(|line| line.stage).collect();
+        assert_eq!(stages, [Stage::Begun, Stage::Felt, Stage::Ended], "{class}:\n{}", told(&history));
+    }
+    arena.end(HEALED_MAX).unwrap();
+}
+
+/// Each class once, as short as it can be; the lanes beside each other, as always.
+fn shortest(classes: &[Class]) -> Schedule {
+    let planned = classes.iter().zip(1..).map(|(class, number)| {
+        let lasts = *class.lasts().start();
+        Planned { number, class: *class, at: PAUSE, lasts: lasts + PAUSE, seed: u64::from(number) }
+    });
+    Schedule { planned: planned.collect() }
+}
+
+fn lines(history: &History) -> impl Iterator<Item = &FaultLine> {
+    history.lines.iter().filter_map(|line| match &line.event {
+        Event::Fault(fault) => Some(fault),
+        _ => None,
+    })
+}
+
+fn told(history: &History) -> String {
+    history.lines.iter().map(|line| format!("{line}\n")).collect()
+}
