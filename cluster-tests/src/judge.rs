@@ -39,6 +39,9 @@ pub(crate) const PROMISES: &[Promise] = &[
     promise("I3", "acknowledged is durable", i3_durable::check),
     promise("I4", "at most once per send", i4_at_most_once::check),
     promise("I5", "no phantom, no damage", i5_no_phantom::check),
+    promise("I9", "affiliations, settings", |evidence| i9_linearizable::check(evidence.run)),
+    promise("I11", "nicks", |evidence| i11_nick::check(evidence.run)),
+    promise("I12", "one room", |evidence| i12_one_room::check(evidence.run)),
     promise("I13", "roster converges", i13_roster_converges::check),
     promise("I14", "no ghosts", i14_no_ghosts::check),
     promise("I15", "no false departure", i15_no_false_departure::check),
@@ -63,6 +66,8 @@ pub struct Judgement {
     pub outcome: Outcome,
     /// Why the run does not say all that it should, if so; apart from single promises.
     pub missing: Vec<String>,
+    /// What the runner itself saw that must not be: the run fails by any of it.
+    pub findings: Vec<String>,
     /// For each promise its number, what it says, and the verdict.
     pub verdicts: Vec<(&'static str, &'static str, Verdict)>,
     /// Sends and what became of them.
@@ -96,14 +101,15 @@ pub fn judge(run: &Run) -> Judgement {
     };
     let verdicts: Vec<_> = PROMISES.iter().map(verdict).collect();
     let any = |is: fn(&Verdict) -> bool| verdicts.iter().any(|(_, _, verdict)| is(verdict));
-    let outcome = if any(|verdict| matches!(verdict, Verdict::Fail(_))) {
+    let findings: Vec<String> = run.findings.iter().map(|finding| finding.what.clone()).collect();
+    let outcome = if !findings.is_empty() || any(|verdict| matches!(verdict, Verdict::Fail(_))) {
         Outcome::Fail
     } else if !missing.is_empty() || any(|verdict| matches!(verdict, Verdict::Inconclusive(_))) {
         Outcome::Inconclusive
     } else {
         Outcome::Pass
     };
-    Judgement { outcome, missing, verdicts, totals: totals(run) }
+    Judgement { outcome, missing, findings, verdicts, totals: totals(run) }
 }
 
 fn totals(run: &Run) -> Totals {
@@ -155,7 +161,7 @@ impl Judgement {
         });
         let Totals { operations, sent, acknowledged, delivered } = self.totals;
         json!({
-            "outcome": self.outcome.word().to_lowercase(), "missing": self.missing, "verdicts": verdicts.collect::<Vec<_>>(),
+            "outcome": self.outcome.word().to_lowercase(), "missing": self.missing, "findings": self.findings, "verdicts": verdicts.collect::<Vec<_>>(),
             "totals": { "operations": operations, "sent": sent, "acknowledged": acknowledged, "delivered": delivered },
         })
     }

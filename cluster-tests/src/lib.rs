@@ -21,6 +21,7 @@ pub mod awaiting;
 pub mod checkers;
 pub mod client;
 pub mod cluster;
+pub mod command;
 pub mod committed;
 pub mod dice;
 pub mod doors;
@@ -34,6 +35,7 @@ pub mod membership;
 mod program;
 pub mod recorder;
 pub mod run_dir;
+pub mod runner;
 pub mod simulation;
 #[cfg(test)]
 mod sketch;

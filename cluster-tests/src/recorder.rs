@@ -28,6 +28,11 @@ impl Recorder {
         Ok(Recorder { start: Instant::now(), path: path.to_owned(), kept: Arc::new(Mutex::new(kept)) })
     }
 
+    /// When the run began: the moment from which all times count.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
     /// Where the lines are.
     pub fn path(&self) -> &Path {
         &self.path

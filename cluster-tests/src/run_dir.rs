@@ -50,6 +50,14 @@ pub struct Sample {
     pub files: u64,
 }
 
+/// Something that must not be, whatever the promises say: a process that ended by itself, a cluster that did not become whole again, something that did
+/// not work when all was whole.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// A sentence.
+    pub what: String,
+}
+
 /// A run as it is read from its directory.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Run {
@@ -63,6 +71,8 @@ pub struct Run {
     pub replicas: Vec<Replica>,
     /// `samples.jsonl`: what the processes took, every second.
     pub samples: Vec<Sample>,
+    /// `findings.jsonl`: what the runner itself saw that must not be.
+    pub findings: Vec<Finding>,
 }
 
 /// A directory that is none of a run.
@@ -82,7 +92,8 @@ impl Run {
         let history = dir.join("history.jsonl");
         let history = History::parse(&text(&history)?).map_err(|error| no_run(&history, &error))?;
         let (journal, replicas) = (lines(&dir.join("journal.jsonl"))?, lines(&dir.join("replicas.jsonl"))?);
-        Ok(Run { plan, history, journal, replicas, samples: lines(&dir.join("samples.jsonl"))? })
+        let (samples, findings) = (lines(&dir.join("samples.jsonl"))?, lines(&dir.join("findings.jsonl"))?);
+        Ok(Run { plan, history, journal, replicas, samples, findings })
     }
 }
 

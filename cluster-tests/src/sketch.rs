@@ -37,8 +37,14 @@ pub fn committed(words: &str) -> Committed {
 
 /// Reads a sketch of a whole run: of a grace of 30 s, without anything that was to be tested.
 pub fn run(text: &str) -> Run {
-    let mut run =
-        Run { plan: plan(), history: History::default(), journal: Vec::new(), replicas: Vec::new(), samples: Vec::new() };
+    let mut run = Run {
+        plan: plan(),
+        history: History::default(),
+        journal: Vec::new(),
+        replicas: Vec::new(),
+        samples: Vec::new(),
+        findings: Vec::new(),
+    };
     let mut at = 0;
     for words in text.lines().map(words).filter(|words| !words.is_empty()) {
         at += 1;

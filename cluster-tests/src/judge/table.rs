@@ -21,6 +21,7 @@ impl fmt::Display for Judgement {
             "      {} operations; {} messages sent, {} acknowledged, shown {} times",
             totals.operations, totals.sent, totals.acknowledged, totals.delivered
         )?;
+        self.findings.iter().try_for_each(|what| writeln!(f, "      FAIL: {what}"))?;
         self.missing.iter().try_for_each(|why| writeln!(f, "      inconclusive: {why}"))?;
         writeln!(f, "      {}", self.outcome.word())?;
         let broken = self.verdicts.iter().filter(|(_, _, verdict)| matches!(verdict, Verdict::Fail(_)));

@@ -16,7 +16,14 @@ pub fn run(history: &str, journal: &str) -> Run {
     let plan = json!({"seed": 7, "traffic": "sketch", "faults": [], "promises": [], "nodes": 3, "safety_ms": 1, "liveness_ms": 1, "grace_ms": 1,
         "program": "none"});
     let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    Run { plan, history: lines(history), journal: entries(journal), replicas: Vec::new(), samples: Vec::new() }
+    Run {
+        plan,
+        history: lines(history),
+        journal: entries(journal),
+        replicas: Vec::new(),
+        samples: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 /// Reads a history.

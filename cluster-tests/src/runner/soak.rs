@@ -1,0 +1,48 @@
+//! Run after run for as long as told.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::row::{Row, table};
+use super::{Order, judged, run};
+use crate::judge::Outcome;
+
+/// Runs orders by the seeds from the first on, so many at a time, until the time is over; what is under way then is ended properly. Every run's line is printed
+/// and stands in `dir/soak.jsonl`; the table of all is printed in the end. Whether all passed.
+pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Path) -> bool {
+    let (start, next) = (Instant::now(), AtomicU64::new(first));
+    let rows = Mutex::new(Vec::new());
+    let line = || -> Option<()> {
+        while start.elapsed() < long {
+            let order = Order::of(next.fetch_add(1, Ordering::Relaxed));
+            let row = one(&order, program, dir);
+            let text = serde_json::to_string(&row).ok()?;
+            let mut rows = rows.lock().ok()?;
+            println!("{order}: {} ({} of {:?})", row.outcome, rows.len() + 1, start.elapsed());
+            row.red.iter().for_each(|red| println!("    {red}"));
+            let mut kept = File::options().create(true).append(true).open(dir.join("soak.jsonl")).ok()?;
+            writeln!(kept, "{text}").ok()?;
+            rows.push(row);
+        }
+        Some(())
+    };
+    if let Err(error) = fs::create_dir_all(dir) {
+        eprintln!("{}: {error}", dir.display());
+        return false;
+    }
+    std::thread::scope(|scope| (0..abreast.max(1)).for_each(|_| drop(scope.spawn(line))));
+    let rows = rows.into_inner().unwrap_or_default();
+    println!("{}", table(&rows));
+    !rows.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
+}
+
+fn one(order: &Order, program: &Path, dir: &Path) -> Row {
+    match run(order, program, dir).and_then(|dir| judged(&dir)) {
+        Ok(judgement) => Row::of(order, &judgement),
+        Err(why) => Row::without_a_run(order, why),
+    }
+}
