@@ -1,36 +1,46 @@
-//! I21, replicas agree: equal state at equal index, and the same entry at every index of any two logs.
+//! I21, replicas agree: equal state at equal index, and the same entry at every index of any two logs; and no replica that
+//! stays behind.
 
 use std::collections::BTreeMap;
 
 use crate::evidence::Evidence;
+use crate::history::Phase;
 use crate::journal::Replica;
 use crate::verdict::{Breach, Findings, Verdict};
 
-/// Checks every two replicas of every group.
+/// Checks every two replicas of every group, and that each has what was done before the looking began.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut groups: BTreeMap<Option<u16>, Vec<&Replica>> = BTreeMap::new();
     for replica in &evidence.run.replicas {
         groups.entry(replica.shard).or_default().push(replica);
     }
-    groups.values().map(|replicas| of_group(replicas)).collect::<Findings>().verdict("no group has two replicas")
+    let of_group = |(shard, replicas): (&Option<u16>, &Vec<&Replica>)| {
+        let mut findings = pairs(replicas);
+        findings.breaches.extend(replicas.iter().filter_map(|replica| behind(evidence, *shard, replica)));
+        findings
+    };
+    groups.iter().map(of_group).collect::<Findings>().verdict("no group has two replicas")
 }
 
-fn of_group(replicas: &[&Replica]) -> Findings {
+fn pairs(replicas: &[&Replica]) -> Findings {
     let mut findings = Findings::default();
     for (at, one) in replicas.iter().enumerate() {
         for other in &replicas[at + 1..] {
             findings.checked += 1;
-            let wrong = [applied(one, other), state(one, other), entries(one, other)];
+            let wrong = [state(one, other), entries(one, other)];
             findings.breaches.extend(wrong.into_iter().flatten().map(|what| Breach::new(what, &[])));
         }
     }
     findings
 }
 
-/// All is over, and whoever is there has everything.
-fn applied(one: &Replica, other: &Replica) -> Option<String> {
-    let what = || format!("{} has applied {}, and {} {}", name(one), one.applied, name(other), other.applied);
-    (one.applied != other.applied).then(what)
+/// Nodes end one behind the other, and what the last ones do in the end the first ones do not see. But all of them were whole when the looking
+/// began.
+fn behind(evidence: &Evidence<'_>, shard: Option<u16>, replica: &Replica) -> Option<Breach> {
+    let due = evidence.orders.get(&shard?)?.due_at(evidence.began(Phase::Looking)?);
+    let entry = evidence.run.journal.iter().find(|entry| Some(entry.shard) == shard && entry.index == due);
+    let what = || format!("{} has applied {}, and {due} was there before the looking began", name(replica), replica.applied);
+    (replica.applied < due).then(|| Breach::new(what(), &[]).with(&entry.into_iter().collect::<Vec<_>>()))
 }
 
 fn state(one: &Replica, other: &Replica) -> Option<String> {
@@ -39,10 +49,15 @@ fn state(one: &Replica, other: &Replica) -> Option<String> {
     differ.then(what)
 }
 
-/// The first place where both have an entry, and not the same.
+/// The first place where both have an entry, and not the same. What neither has applied may never have been committed.
 fn entries(one: &Replica, other: &Replica) -> Option<String> {
     let (of_one, of_other) = (by_index(one), by_index(other));
-    let index = of_one.iter().find(|(index, digest)| of_other.get(index).is_some_and(|other| other != *digest))?.0;
+    let both = one.applied.min(other.applied);
+    let index = of_one
+        .iter()
+        .take_while(|(index, _)| **index <= both)
+        .find(|(index, digest)| of_other.get(index).is_some_and(|other| other != *digest))?
+        .0;
     Some(format!("{} and {} have not the same entry {index}", name(one), name(other)))
 }
 
@@ -87,7 +102,24 @@ mod tests {
         };
         assert_eq!(differs(replica(2, 9, "b", 1, &[7, 8, 9])), "node 1's shard 3 and node 2's shard 3 differ at 9: a and b");
         assert_eq!(differs(replica(2, 9, "a", 2, &[8, 1])), "node 1's shard 3 and node 2's shard 3 have not the same entry 3");
-        assert_eq!(differs(replica(2, 8, "b", 1, &[7])), "node 1's shard 3 has applied 9, and node 2's shard 3 8");
+    }
+
+    #[test]
+    fn what_was_never_committed_may_differ() {
+        assert!(judged(&[replica(1, 2, "a", 1, &[7, 8, 9]), replica(2, 2, "a", 1, &[7, 8, 1])]).passed());
+    }
+
+    #[test]
+    fn a_replica_that_stays_behind_fails() {
+        let text =
+            "= create A ada\nA joined\nA invoke s1\n= say 1 s1 ada A\nA received 1 s1\n@ 5\n- phase looking\n@ 6\n= leave A";
+        let mut run = run(text);
+        let of_shard = |node, applied| Replica { shard: Some(1), ..replica(node, applied, "a", 1, &[7, 8, 9]) };
+        run.replicas = vec![of_shard(1, 3), of_shard(2, 2)];
+        assert!(check(&Evidence::of(&run)).passed());
+        run.replicas[1].applied = 1;
+        let Verdict::Fail(breaches) = check(&Evidence::of(&run)) else { panic!("it passes") };
+        assert_eq!(breaches[0].what, "node 2's shard 1 has applied 1, and 2 was there before the looking began");
     }
 
     #[test]

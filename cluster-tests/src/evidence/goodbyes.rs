@@ -37,9 +37,9 @@ struct Walk<'r, 'a> {
     found: Goodbyes<'r, 'a>,
 }
 
-/// Goes through a stay. Nothing can be said of one whose entry the journal does not have.
+/// Goes through a stay. Nothing can be said of one if it is not known by which entry it began.
 pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: &Stay<'a>) -> Goodbyes<'r, 'a> {
-    let Some((first, last)) = stay.entry else { return Goodbyes::default() };
+    let Some((first, _)) = stay.entry.filter(|(first, last)| first == last) else { return Goodbyes::default() };
     let mut departures: BTreeMap<&str, Vec<&Departure<'_>>> = BTreeMap::new();
     for departure in room.seating.departures.iter().filter(|departure| departure.how != Gone::Destroyed) {
         departures.entry(departure.nick).or_default().push(departure);
@@ -56,7 +56,7 @@ pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: 
             _ => {}
         }
     }
-    walk.end(bare(session.jid), last, stay.seen)
+    walk.end(bare(session.jid), first, stay.seen)
 }
 
 /// For each line the index of the next message that is shown behind it.

@@ -20,6 +20,8 @@ pub(crate) struct Order {
     decided: Vec<u64>,
     /// By place: done by then; the end of time where nobody was seen to know.
     done: Vec<u64>,
+    /// Whether the clock of the entries helped.
+    by_clock: bool,
 }
 
 /// A span of microseconds.
@@ -39,6 +41,7 @@ impl Order {
         for entry in &run.journal {
             let order = orders.entry(entry.shard).or_default();
             let span = known(entry).unwrap_or(Span { from: 0, to: u64::MAX });
+            order.by_clock = offset.is_some();
             let by_clock = offset.map_or(0, |offset| u64::try_from(microseconds(entry) - offset).unwrap_or(0));
             let before = order.decided.last().copied().unwrap_or(0);
             order.indexes.push(entry.index);
@@ -74,6 +77,11 @@ impl Order {
     pub fn surely_at(&self, at: u64) -> u64 {
         let place = self.done.partition_point(|done| *done <= at);
         place.checked_sub(1).map_or(0, |place| self.indexes[place])
+    }
+
+    /// The last entry that every replica must have that is whole some seconds behind a moment.
+    pub fn due_at(&self, at: u64) -> u64 {
+        if self.by_clock { self.possibly_at(at) } else { self.surely_at(at) }
     }
 
     /// The last entry that may have been done at a moment.

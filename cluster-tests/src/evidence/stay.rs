@@ -87,6 +87,11 @@ impl<'a> Stay<'a> {
         })
     }
 
+    /// The nick under which it was let in.
+    fn nick(&self) -> Option<&str> {
+        self.presences().find(|(_, presence)| presence.is_own() && !presence.unavailable)?.1.nick.as_deref()
+    }
+
     /// The last message that it was shown.
     pub fn last_shown(&self) -> Option<&'a Line> {
         self.lines.iter().rev().map(|(line, _)| *line).find(|line| matches!(line.event, Event::Received { .. }))
@@ -97,34 +102,56 @@ impl<'a> Stay<'a> {
 /// never answered.
 pub(super) fn locate(room: &mut Room<'_>, order: &Order) {
     let index = |stanza_id: &str| room.seating.spoken.get(stanza_id).map(|place| room.entries[*place].index);
-    let mut joins: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for seat in room.seating.seats.iter().filter(|seat| matches!(seat.taken.deed, Deed::Join { .. })) {
-        let joins = joins.entry(seat.jid).or_default();
-        if joins.last() != Some(&seat.taken.index) {
-            joins.push(seat.taken.index);
-        }
-    }
+    let sittings = sittings(room);
     let mut stays: Vec<(&str, &mut Stay<'_>)> = Vec::new();
     for session in &mut room.sessions {
         let jid = session.jid;
-        stays.extend(session.stays.iter_mut().map(|stay| (jid, stay)));
+        stays.extend(session.stays.iter_mut().filter(|stay| stay.joined.is_some()).map(|stay| (jid, stay)));
     }
     stays.sort_by_key(|(_, stay)| stay.joined.map_or(u64::MAX, |line| line.at));
     let mut before: BTreeMap<&str, u64> = BTreeMap::new();
     for (jid, stay) in stays {
         let Some(joined) = stay.joined else { continue };
         let history = stay.shown().filter(|shown| shown.2).filter_map(|shown| index(shown.1)).max().unwrap_or(0);
-        let live = stay.shown().filter(|shown| !shown.2).filter_map(|shown| index(shown.1)).min().unwrap_or(u64::MAX);
-        stay.seen = stay.shown().filter_map(|shown| index(shown.1)).max().unwrap_or(0);
+        let live = stay.shown().filter(|shown| !shown.2).filter_map(|shown| index(shown.1));
+        let (first, seen) = live.fold((u64::MAX, history), |(first, seen), index| (first.min(index), seen.max(index)));
         let floor = history.max(before.get(jid).copied().unwrap_or(0));
-        let began = stay.lines.first().map_or(0, |(line, _)| line.at);
-        let may_be =
-            |join: &&u64| **join > floor && **join < live && order.decided(**join) <= joined.at && order.done(**join) >= began;
-        let candidates: Vec<u64> = joins.get(jid).into_iter().flatten().filter(may_be).copied().collect();
+        let (began, nick) = (stay.lines.first().map_or(0, |(line, _)| line.at), stay.nick());
+        let may_be = |sitting: &&Sitting<'_>| {
+            let in_order = sitting.from > floor && sitting.from < first;
+            let in_time = order.decided(sitting.from) <= joined.at && order.done(sitting.from) >= began;
+            in_order && in_time && nick.is_none_or(|nick| nick == sitting.nick)
+        };
+        let mut candidates: Vec<&Sitting<'_>> = sittings.get(jid).into_iter().flatten().filter(may_be).collect();
+        // Whoever is shown something behind the end of its seat was not told of that: then all others are out of the question as well.
+        if candidates.iter().any(|sitting| sitting.to > seen) {
+            candidates.retain(|sitting| sitting.to > seen);
+        }
         if let (Some(first), Some(last)) = (candidates.first(), candidates.last()) {
-            before.insert(jid, *first);
-            stay.entry = Some((*first, *last));
-            stay.seen = stay.seen.max(*first);
+            before.insert(jid, first.from);
+            stay.entry = Some((first.from, last.from));
+        }
+        stay.seen = seen.max(stay.entry.map_or(0, |entry| entry.0));
+    }
+}
+
+/// From one entry to another a session sits in the room, under whatever nicks.
+struct Sitting<'a> {
+    from: u64,
+    to: u64,
+    /// The first.
+    nick: &'a str,
+}
+
+fn sittings<'a>(room: &Room<'a>) -> BTreeMap<&'a str, Vec<Sitting<'a>>> {
+    let mut sittings: BTreeMap<&str, Vec<Sitting<'_>>> = BTreeMap::new();
+    for seat in &room.seating.seats {
+        let of_jid = sittings.entry(seat.jid).or_default();
+        let to = seat.until.map_or(u64::MAX, |(entry, _)| entry.index);
+        match of_jid.last_mut() {
+            Some(last) if matches!(seat.taken.deed, Deed::Rename { .. }) => last.to = to,
+            _ => of_jid.push(Sitting { from: seat.taken.index, to, nick: seat.nick }),
         }
     }
+    sittings
 }
