@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster_tests::client::{SERVICE, is_subject};
+use cluster_tests::dice::Dice;
 use cluster_tests::history::Phase;
 use cluster_tests::speaker::spoken;
 use cluster_tests::traffic::{Manner, Profile, Traffic};
@@ -37,26 +38,50 @@ const RULES: [&str; 8] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_every_profile_works_while_nothing_is_broken() {
-    let cluster = three(&[HISTORY_MAX]);
+    let mut cluster = three(&[HISTORY_MAX]);
+    let failed = play_all(&mut cluster, &Profile::ALL, Faults::None).await;
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goes_on_while_homes_are_killed_and_frozen() {
+    let mut cluster = three(&[HISTORY_MAX]);
+    let failed = play_all(&mut cluster, &[Profile::Mixed], Faults::Some).await;
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// What happens to the nodes meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Faults {
+    /// Nothing.
+    None,
+    /// One is killed, one is frozen.
+    Some,
+}
+
+/// Returns what went wrong.
+async fn play_all(cluster: &mut Cluster, profiles: &[Profile], faults: Faults) -> Vec<String> {
     let seed = std::env::var("CONCLAVE_SEED").map_or(SEED, |seed| seed.parse().expect("CONCLAVE_SEED is a number"));
     let only = std::env::var("CONCLAVE_TRAFFIC").map(|name| Profile::parse(&name).unwrap());
-    let profiles = only.map_or(Profile::ALL.to_vec(), |only| vec![only]);
+    let profiles = only.map_or(profiles.to_vec(), |only| vec![only]);
     let mut failed = Vec::new();
     for profile in profiles {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("traffic-{}.jsonl", profile.name()));
+        let name = if faults == Faults::None { "traffic" } else { "faults" };
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jsonl", profile.name()));
         let recorder = Recorder::to(&path).unwrap();
         let manner = Manner { profile, seed, rate: 120, kept: Some(5000) };
-        let played = play(&cluster, manner, &recorder).await;
-        let complaints = played.map_or_else(|error| vec![error], |rooms| complaints(&recorder.history(), &rooms, profile));
+        let played = play(cluster, manner, &recorder, faults).await;
+        let complaints =
+            played.map_or_else(|error| vec![error], |rooms| complaints(&recorder.history(), &rooms, profile, faults));
         if !complaints.is_empty() {
             failed.push(format!("{}, {}:\n{}", profile.name(), path.display(), complaints.join("\n")));
         }
     }
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    failed
 }
 
 /// Returns the rooms.
-async fn play(cluster: &Cluster, manner: Manner, recorder: &Recorder) -> Result<Vec<String>, String> {
+async fn play(cluster: &mut Cluster, manner: Manner, recorder: &Recorder, faults: Faults) -> Result<Vec<String>, String> {
     let phase = watch::Sender::new(Phase::Setting);
     let enter = |next| {
         recorder.record("runner", 0, "", Event::Phase { phase: next });
@@ -66,6 +91,12 @@ async fn play(cluster: &Cluster, manner: Manner, recorder: &Recorder) -> Result<
     traffic.arrived(LIMIT).await?;
     enter(Phase::Safety);
     tokio::time::sleep(PLAY).await;
+    if faults == Faults::Some {
+        let mut dice = Dice::new(manner.seed);
+        tokio::task::block_in_place(|| break_nodes(cluster, &mut dice));
+        enter(Phase::Heal);
+        tokio::task::block_in_place(|| cluster.await_whole());
+    }
     enter(Phase::Liveness);
     traffic.proved(LIMIT).await?;
     enter(Phase::Looking);
@@ -79,6 +110,18 @@ async fn play(cluster: &Cluster, manner: Manner, recorder: &Recorder) -> Result<
     traffic.ended(LIMIT).await?;
     destroy(cluster, &rooms).await;
     Ok(rooms)
+}
+
+fn break_nodes(cluster: &mut Cluster, dice: &mut Dice) {
+    let nodes = cluster.nodes();
+    let (killed, frozen) = (*dice.pick(&nodes), *dice.pick(&nodes));
+    cluster.kill(killed);
+    std::thread::sleep(PLAY);
+    cluster.restart(killed);
+    cluster.await_whole();
+    cluster.freeze(frozen);
+    std::thread::sleep(2 * PLAY);
+    cluster.thaw(frozen);
 }
 
 /// Somebody is shown all that a room keeps, if it is there.
@@ -104,11 +147,12 @@ async fn destroy(cluster: &Cluster, rooms: &[String]) {
     owner.close().await;
 }
 
-fn complaints(history: &History, rooms: &[String], profile: Profile) -> Vec<String> {
+fn complaints(history: &History, rooms: &[String], profile: Profile, faults: Faults) -> Vec<String> {
     let wrong = history.lines.iter().filter(|line| match &line.event {
-        Event::Refused { error, .. } => !RULES.contains(&error.as_str()) || is_all_allowed(profile),
-        Event::Unknown { .. } => may_not_break(profile),
-        Event::Left { why } => may_not_break(profile) && why.starts_with("cut off"),
+        Event::Refused { error, .. } if faults == Faults::None => !RULES.contains(&error.as_str()) || is_all_allowed(profile),
+        Event::Refused { error, .. } => !RULES.contains(&error.as_str()) && !error.starts_with("wait "),
+        Event::Unknown { .. } => may_not_break(profile, faults),
+        Event::Left { why } => may_not_break(profile, faults) && why.starts_with("cut off"),
         _ => false,
     });
     let mut complaints: Vec<String> = wrong.map(ToString::to_string).collect();
@@ -148,8 +192,8 @@ fn is_all_allowed(profile: Profile) -> bool {
 }
 
 /// Where nobody breaks off its own connection.
-fn may_not_break(profile: Profile) -> bool {
-    !matches!(profile, Profile::Churn | Profile::Rooms | Profile::ReconnectStorm | Profile::Mixed)
+fn may_not_break(profile: Profile, faults: Faults) -> bool {
+    faults == Faults::None && !matches!(profile, Profile::Churn | Profile::Rooms | Profile::ReconnectStorm | Profile::Mixed)
 }
 
 /// Sends that never came to an end, or to more than one.
