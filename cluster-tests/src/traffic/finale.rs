@@ -51,9 +51,10 @@ impl Person {
             }
             Finale::Waiting if stage.are_all_on(|board| &board.restored) => {
                 session.seats.iter_mut().for_each(|seat| seat.not_before = Instant::now());
+                self.leave_as_visitor(session);
                 Finale::Entering
             }
-            Finale::Entering if self.is_in_all(session) => {
+            Finale::Entering if self.errands.is_done() && self.is_in_all(session) => {
                 self.show(session);
                 Finale::Showing
             }
@@ -79,6 +80,15 @@ impl Person {
         for (at, room) in stage.cast.rooms.iter().enumerate() {
             if room.owner == Some(self.at) && room.kind != Kind::Fresh {
                 self.errands.add(at, room.restoration(&stage.cast), 10, true);
+            }
+        }
+    }
+
+    /// Whoever has no voice keeps having none until it enters again.
+    fn leave_as_visitor(&mut self, session: &Session<'_>) {
+        for (at, seat) in session.seats.iter().enumerate() {
+            if seat.place == Place::Inside && seat.role == "visitor" {
+                self.errands.add(at, vec![Act::Leave], 1, true);
             }
         }
     }
