@@ -185,7 +185,7 @@ fn fall(cluster: &Mutex<Cluster>, room: &str, home: u32, fault: Fault, frozen: &
 }
 
 /// The first room that the script speaks to.
-fn room_of(script: &Script) -> String {
+pub fn room_of(script: &Script) -> String {
     let sent = script.steps.iter().filter_map(|step| match &step.act {
         Act::Send(stanzas) => Some(stanzas),
         _ => None,

@@ -16,6 +16,7 @@ mod sessions;
 mod talk;
 mod thousand;
 mod traffic;
+mod weather;
 
 use std::path::{Path, PathBuf};
 
@@ -40,4 +41,10 @@ fn more_scenarios() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let named = std::env::split_paths(&directories).filter(|directory| !directory.as_os_str().is_empty());
     named.map(|directory| workspace.join(directory)).collect()
+}
+
+/// A number that was given in a variable of the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, and not {text:?}")))
 }

@@ -13,7 +13,7 @@ use cluster_tests::{Act, CHECKERS, Client, Cluster, Committed, Event, History, L
 use tokio::sync::watch;
 
 use crate::talk::HISTORY_MAX;
-use crate::three;
+use crate::{number, three};
 
 /// How long each profile plays.
 const PLAY: Duration = Duration::from_millis(1500);
@@ -61,7 +61,7 @@ enum Faults {
 
 /// Returns what went wrong.
 async fn play_all(cluster: &mut Cluster, profiles: &[Profile], faults: Faults) -> Vec<String> {
-    let seed = std::env::var("CONCLAVE_SEED").map_or(SEED, |seed| seed.parse().expect("CONCLAVE_SEED is a number"));
+    let seed = number("CONCLAVE_SEED").unwrap_or(SEED);
     let only = std::env::var("CONCLAVE_TRAFFIC").map(|name| Profile::parse(&name).unwrap());
     let profiles = only.map_or(profiles.to_vec(), |only| vec![only]);
     let mut failed = Vec::new();
