@@ -80,6 +80,7 @@ pub fn encode(entry: &ShardEntry) -> Vec<u8> {
     log::Entry {
         time_ms: entry.time.0,
         epoch: entry.epoch,
+        number: entry.number,
         acknowledged: entry.acknowledged,
         room,
         origin: from.map(encode_origin),
@@ -109,7 +110,8 @@ pub fn decode(bytes: &[u8]) -> Decoded<ShardEntry> {
         From::Session(change) => ShardChange::Session { origin, change: bound_sessions::codec::decode_change(&change)? },
         change => ShardChange::Room { room: BareJid::from_stored(&entry.room), origin, change: decode_change(change)? },
     };
-    Ok(ShardEntry { time: Timestamp(entry.time_ms), epoch: entry.epoch, acknowledged: entry.acknowledged, change })
+    let log::Entry { time_ms, epoch, number, acknowledged, .. } = entry;
+    Ok(ShardEntry { time: Timestamp(time_ms), epoch, number, acknowledged, change })
 }
 
 fn encode_origin(origin: &Origin) -> log::Origin {

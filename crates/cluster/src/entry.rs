@@ -13,6 +13,9 @@ pub struct ShardEntry {
     pub time: Timestamp,
     /// The index of the `Activate` in force when it was decided. An entry of another epoch is void. Of no meaning in an `Activate`.
     pub epoch: u64,
+    /// Its place among the entries of its epoch, from 1. One that does not follow the one before is void: it was decided as if that were there. Of no
+    /// meaning in an `Activate`.
+    pub number: u64,
     /// All edges have the frames of entries up to this index.
     pub acknowledged: u64,
     /// What happens.

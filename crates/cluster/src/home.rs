@@ -173,6 +173,8 @@ impl Home {
             // Somebody else's, later than ours: this office is over. One from before ours is of the past.
             ShardChange::Activate { .. } if self.epoch.is_some() => return false,
             ShardChange::Activate { .. } => false,
+            // The log has refused one of ours before it. What was decided since stands on something that never was.
+            _ if self.epoch == Some(entry.epoch) && folded.void => return false,
             _ => self.epoch == Some(entry.epoch),
         };
         if ours {
@@ -315,7 +317,9 @@ impl Home {
 
     fn propose(&mut self, change: ShardChange, request: Option<(u64, u64)>, out: &mut Vec<Output>) -> bool {
         let acknowledged = self.acknowledged_by_all();
-        let entry = ShardEntry { time: self.time, epoch: self.epoch.unwrap_or(0), acknowledged, change };
+        // The `Activate` is the first that an office proposes.
+        let number = self.ahead.proposed();
+        let entry = ShardEntry { time: self.time, epoch: self.epoch.unwrap_or(0), number, acknowledged, change };
         let bytes = codec::encode(&entry);
         if bytes.len() > ENTRY_BYTES_MAX {
             return false;

@@ -26,6 +26,8 @@ pub struct Shard {
     pub(crate) repeats: Repeats,
     /// The index of the newest `Activate`; 0 before the first.
     pub(crate) epoch: u64,
+    /// Of the newest entry of that epoch; 0 if there was none.
+    pub(crate) number: u64,
     /// Of the newest entry: the time of a shard never goes back, whatever a clock does.
     pub(crate) time: Timestamp,
     pub(crate) applied: u64,
@@ -40,7 +42,7 @@ pub struct Folded {
     pub frame: Option<Arc<Frame>>,
     /// The rooms that it touched.
     pub rooms: Vec<BareJid>,
-    /// Whether it was decided in another epoch, and so did nothing.
+    /// Whether it was decided in another epoch, or behind one of its own that never came; then it did nothing.
     pub void: bool,
 }
 
@@ -86,15 +88,17 @@ impl Shard {
     /// Folds the next entry.
     pub fn fold(&mut self, index: u64, entry: &ShardEntry) -> Folded {
         self.applied = index;
-        let void = !matches!(entry.change, ShardChange::Activate { .. }) && entry.epoch != self.epoch;
+        let follows = entry.epoch == self.epoch && entry.number == self.number + 1;
+        let void = !matches!(entry.change, ShardChange::Activate { .. }) && !follows;
         let mut folded = Folded { frame: None, rooms: Vec::new(), void };
         if void {
             return folded;
         }
         self.time = self.time.max(entry.time);
+        self.number = entry.number;
         let mut frame = Frame::of_entry(index, self.time);
         match &entry.change {
-            ShardChange::Activate { .. } => self.epoch = index,
+            ShardChange::Activate { .. } => (self.epoch, self.number) = (index, 0),
             ShardChange::Room { room, origin, change } => {
                 let entry = Entry { index, time: self.time, origin: origin.clone(), change: change.clone() };
                 self.fold_room(room, &entry, &mut frame, &mut folded);

@@ -12,14 +12,14 @@ mod wire {
 }
 
 /// The shard's own figures.
-pub fn encode_head(epoch: u64, time: Timestamp) -> Vec<u8> {
-    wire::Head { epoch, time_ms: time.0 }.encode_to_vec()
+pub fn encode_head(epoch: u64, number: u64, time: Timestamp) -> Vec<u8> {
+    wire::Head { epoch, number, time_ms: time.0 }.encode_to_vec()
 }
 
-/// The shard's own figures: epoch and time.
-pub fn decode_head(bytes: &[u8]) -> Result<(u64, Timestamp), Undecodable> {
+/// The shard's own figures: epoch, number of the newest entry in it, and time.
+pub fn decode_head(bytes: &[u8]) -> Result<(u64, u64, Timestamp), Undecodable> {
     let head = wire::Head::decode(bytes).map_err(Undecodable::garbled)?;
-    Ok((head.epoch, Timestamp(head.time_ms)))
+    Ok((head.epoch, head.number, Timestamp(head.time_ms)))
 }
 
 /// What is remembered of the requests of a session.

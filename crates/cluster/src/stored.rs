@@ -44,7 +44,7 @@ impl Dirty {
 impl Shard {
     /// What changed since this was last asked.
     pub fn changes(&mut self) -> Vec<RecordChange> {
-        let mut changes = vec![(HEAD.to_vec(), Some(shard_codec::encode_head(self.epoch, self.time)))];
+        let mut changes = vec![(HEAD.to_vec(), Some(shard_codec::encode_head(self.epoch, self.number, self.time)))];
         for (jid, before) in std::mem::take(&mut self.dirty.rooms) {
             changes.extend(stored_room::changes(before.as_ref(), self.rooms.get(&jid)));
         }
@@ -59,7 +59,7 @@ impl Shard {
 
     /// All of it as it is now. Cheap: what is slow happens when the records are taken.
     pub fn freeze(&self) -> impl Iterator<Item = Record> + Send + 'static {
-        let head = (HEAD.to_vec(), shard_codec::encode_head(self.epoch, self.time));
+        let head = (HEAD.to_vec(), shard_codec::encode_head(self.epoch, self.number, self.time));
         let rooms: Vec<Room> = self.rooms.values().cloned().collect();
         let (sessions, repeats) = (self.sessions.clone(), self.repeats.frozen());
         let repeats = repeats.into_iter().map(|(session, logged)| (repeat_key(session), shard_codec::encode_repeats(&logged)));
@@ -78,7 +78,7 @@ impl Shard {
         shard.dirty.sessions = shard.sessions.clone();
         for (key, value) in records() {
             if key == HEAD {
-                (shard.epoch, shard.time) = shard_codec::decode_head(value)?;
+                (shard.epoch, shard.number, shard.time) = shard_codec::decode_head(value)?;
             } else if let Some(session) = key.strip_prefix(REPEATS) {
                 let session = session.try_into().map_err(|_| Undecodable::lacks("the eight bytes of a session's id"))?;
                 shard.repeats.put(u64::from_be_bytes(session), shard_codec::decode_repeats(value)?);

@@ -135,7 +135,7 @@ fn changes() -> Vec<Change> {
 }
 
 fn entry(change: ShardChange) -> ShardEntry {
-    ShardEntry { time: Timestamp(1_700_000_000_123), epoch: 5, acknowledged: 6, change }
+    ShardEntry { time: Timestamp(1_700_000_000_123), epoch: 5, number: 7, acknowledged: 6, change }
 }
 
 #[test]

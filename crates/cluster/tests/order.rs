@@ -139,6 +139,29 @@ fn an_entry_of_another_epoch_is_void() {
     assert_eq!(bench.replica.shard().room_count(), 0);
 }
 
+/// The log may refuse one proposal of an office and take the next, which was decided as if the first were there.
+#[test]
+fn an_entry_behind_one_that_the_log_refused_is_void_and_ends_the_office() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.commit();
+    bench.ask("ann", open());
+    bench.commit();
+    bench.ask("bob", join("Bob"));
+    bench.log.pop_front().unwrap();
+    bench.ask("bob", say("from the room"));
+    assert!(bench.commit().is_empty(), "he is not in the room");
+    assert!(!bench.replica.is_home());
+    // The next office is sound again, also at a replica that begins with what was stored.
+    let (records, mut out) = (bench.replica.freeze().collect::<Vec<_>>(), Vec::new());
+    bench.replica.restore(Some(bench.index), &records).unwrap();
+    bench.replica.begin(HERE, Timestamp(0), &mut out);
+    bench.sort(out);
+    bench.commit();
+    bench.ask("ann", say("again"));
+    assert_eq!(bench.commit().len(), 1);
+}
+
 #[test]
 fn a_question_is_answered_even_if_the_one_who_was_asked_leaves() {
     let mut bench = Bench::new();

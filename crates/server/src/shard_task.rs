@@ -175,9 +175,10 @@ impl ShardTask {
                     None => break,
                 },
                 Some(office) = refused.recv() => {
+                    // Who still leads then begins anew with the next tick: what refused this would refuse that.
                     if self.office == Some(office) {
+                        info!(shard = self.shard, %office, "the log did not take what was proposed; this office is over");
                         self.resign();
-                        self.note_leader(leader.now());
                     }
                 }
                 passed = round(&mut self.barrier) => {

@@ -43,11 +43,16 @@ impl std::fmt::Debug for Proposed {
 impl Proposed {
     /// The index at which it is committed, and handed to the user of this replica.
     pub async fn outcome(self) -> Result<u64, NotCommitted> {
-        match tokio::time::timeout(OUTCOME_MAX, self.outcome).await {
-            Ok(Ok(Ok(written))) => Ok(written.log_id.index),
-            Ok(Ok(Err(error))) => Err(not_committed(error)),
-            Ok(Err(_)) => Err(NotCommitted::Unknown("the group was stopped".to_owned())),
-            Err(_) => Err(NotCommitted::Unknown(format!("no majority has confirmed it for {} s", OUTCOME_MAX.as_secs()))),
+        let unknown = || NotCommitted::Unknown(format!("no majority has confirmed it for {} s", OUTCOME_MAX.as_secs()));
+        tokio::time::timeout(OUTCOME_MAX, self.settled()).await.unwrap_or_else(|_| Err(unknown()))
+    }
+
+    /// The same, however long that takes: for who follows the group and sees for itself that nothing is committed.
+    pub async fn settled(self) -> Result<u64, NotCommitted> {
+        match self.outcome.await {
+            Ok(Ok(written)) => Ok(written.log_id.index),
+            Ok(Err(error)) => Err(not_committed(error)),
+            Err(_) => Err(NotCommitted::Unknown("the group was stopped".to_owned())),
         }
     }
 }
