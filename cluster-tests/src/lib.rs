@@ -34,6 +34,7 @@ pub mod linearizability;
 pub mod membership;
 mod program;
 pub mod recorder;
+pub mod report;
 pub mod run_dir;
 pub mod runner;
 pub mod simulation;
