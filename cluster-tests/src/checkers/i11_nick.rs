@@ -111,7 +111,7 @@ impl<'a> Judged<'a> {
                         entry.index,
                         taken.join(" and ")
                     );
-                    breaches.push(Breach::new(what, &lines_of(calls, entry, nick)));
+                    breaches.push(Breach::new(what, &lines_of(calls, entry, nick)).with(&[entry]));
                 }
             }
             seats.apply(self.room, entry);
@@ -280,6 +280,6 @@ mod tests {
 
     #[test]
     fn a_run_in_which_nobody_wants_a_nick_tests_nothing() {
-        assert!(matches!(check(&run("a/x asks s1 say\na/x told s1 reflected 1", "1 a/x message 1")), Verdict::Inconclusive(_)));
+        assert!(matches!(check(&run("a/x asks s1 say\na/x told s1 reflected 1", "1 a/x message 1")), Verdict::Untested(_)));
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Sums<'a> {
             kept.exists && !kept.affiliations.values().any(|affiliation| affiliation == "owner")
         });
         let what = |entry: &Entry| format!("{room} has no owner any more behind entry {} of shard {}", entry.index, entry.shard);
-        self.breaches.extend(ownerless.map(|(entry, _)| Breach::new(what(entry), &[])));
+        self.breaches.extend(ownerless.map(|(entry, _)| Breach::new(what(entry), &[]).with(&[entry])));
     }
 
     fn by_keys(&mut self, room: &'a str, calls: &[Call<'_>]) {
@@ -202,6 +202,6 @@ mod tests {
 
     #[test]
     fn a_run_in_which_nobody_asks_tests_nothing() {
-        assert!(matches!(check(&run("a/x asks s1 say\na/x told s1 reflected 1", "")), Verdict::Inconclusive(_)));
+        assert!(matches!(check(&run("a/x asks s1 say\na/x told s1 reflected 1", "")), Verdict::Untested(_)));
     }
 }

@@ -186,7 +186,7 @@ impl<'a> Witness<'a> {
             let refused: Vec<&Line> =
                 calls.iter().filter(|placed| placed.places().contains(&place)).flat_map(|placed| placed.call.lines()).collect();
             let why = if refused.is_empty() { "nobody asked for" } else { "was refused to whoever asked for" };
-            Breach::new(format!("{why} what the log has: {}", written(entry)), &refused)
+            Breach::new(format!("{why} what the log has: {}", written(entry)), &refused).with(&[entry])
         };
         unasked.map(breach).collect()
     }
@@ -226,7 +226,8 @@ impl<'a> Witness<'a> {
         };
         let what =
             format!("{told}. Explained so far are {} calls, up to {before}; next comes {}", stuck.order.len(), around(place));
-        Breach::new(what, &placed.call.lines())
+        let around: Vec<&Entry> = self.folded.entries[place.saturating_sub(1)..].iter().take(2).copied().collect();
+        Breach::new(what, &placed.call.lines()).with(&around)
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn command(plan: &Plan) -> String {
     if !plan.faults.is_empty() {
         let _ = write!(command, " --faults {}", plan.faults.join(","));
     }
+    let _ = write!(command, " --seconds {}", plan.safety_ms / 1000);
     if let Some(planted) = &plan.planted {
         let _ = write!(command, " --planted {planted}");
     }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Row, Sums};
 use crate::dice::Dice;
 use crate::history::{Event, FaultLine, History, Line, Phase, Stage};
 use crate::journal::{Deed, Entry};
+use crate::judge::{Judgement, Outcome, Totals};
 use crate::run_dir::{Plan, Run, Sample};
+use crate::runner::{Order, Row};
 use crate::verdict::{Breach, Verdict};
 
 /// Microseconds in a second.
@@ -24,7 +25,14 @@ fn plan(seed: u64) -> Plan {
 
 /// Nothing but a plan.
 pub fn nothing() -> Run {
-    Run { plan: plan(0), history: History::default(), journal: Vec::new(), replicas: Vec::new(), samples: Vec::new() }
+    Run {
+        plan: plan(0),
+        history: History::default(),
+        journal: Vec::new(),
+        replicas: Vec::new(),
+        samples: Vec::new(),
+        findings: Vec::new(),
+    }
 }
 
 /// A minute of talk, with three faults.
@@ -160,20 +168,31 @@ fn name(speaker: u32) -> String {
     format!("speaker{speaker}@localhost/talk#1")
 }
 
-/// What checkers might have said.
-pub fn judgement(run: &Run) -> Vec<(&'static str, Verdict)> {
+/// What a judge might have said.
+pub fn judgement() -> Judgement {
+    let run = run(7);
     let proof = run.history.lines.iter().filter(|line| matches!(line.event, Event::Received { .. })).take(2).cloned().collect();
-    let breach = Breach {
-        what: "speaker3@localhost/talk#1 is not shown 2 messages of its stay, <evil> to 0000000000000042".to_owned(),
-        proof,
-    };
-    vec![
-        ("I1 order", Verdict::Pass { checked: 15_342 }),
-        ("I2 gap-free, once", Verdict::Fail(vec![breach.clone(), breach])),
-        ("I3 acknowledged is durable", Verdict::Pass { checked: 1401 }),
-        ("I9 linearizable", Verdict::Inconclusive("nobody asked for what a room keeps".to_owned())),
-        ("I11 nick", Verdict::Inconclusive("nobody wanted a nick".to_owned())),
-    ]
+    let what = "speaker3@localhost/talk#1 is not shown 2 messages of its stay, <evil> to 0000000000000042".to_owned();
+    let breach = Breach { what, proof, entries: run.journal.iter().rev().take(1).cloned().collect() };
+    let mut judgement = good();
+    judgement.outcome = Outcome::Fail;
+    judgement.missing = vec!["fault 3, freeze, was never felt: <evil>".to_owned()];
+    judgement.verdicts[1].2 = Verdict::Fail(vec![breach.clone(), breach]);
+    judgement.verdicts[3].2 = Verdict::Inconclusive("nobody asked for what a room keeps".to_owned());
+    judgement
+}
+
+/// The same of a run in which all went well.
+pub fn good() -> Judgement {
+    let verdicts = vec![
+        ("I1", "order", Verdict::Pass { checked: 15_342 }),
+        ("I2", "gap-free, once", Verdict::Pass { checked: 15_300 }),
+        ("I3", "acknowledged is durable", Verdict::Pass { checked: 1401 }),
+        ("I9", "affiliations, settings", Verdict::Pass { checked: 87 }),
+        ("I11", "nicks", Verdict::Untested("nobody wanted a nick".to_owned())),
+    ];
+    let totals = Totals { operations: 1512, sent: 1512, acknowledged: 1447, delivered: 17_364 };
+    Judgement { outcome: Outcome::Pass, missing: Vec::new(), findings: Vec::new(), verdicts, totals }
 }
 
 /// Breaks three promises: so many messages are lost, doubled, and out of order.
@@ -192,23 +211,22 @@ pub fn spoil(run: &mut Run) -> (usize, usize, usize) {
 /// One of many runs: the fourth fails, and the fifth is inconclusive.
 pub fn row(seed: u64) -> Row {
     let outcome = match seed {
-        3 => Outcome::Failed,
+        3 => Outcome::Fail,
         4 => Outcome::Inconclusive,
-        _ => Outcome::Passed,
+        _ => Outcome::Pass,
     };
-    let faults = [vec!["kill"], vec!["one_way_cut", "freeze"], vec![]][seed as usize % 3]
-        .iter()
-        .map(|class| (*class).to_owned())
-        .collect();
-    let sums = Sums {
+    let classes = ["kill", "one_way_cut freeze", "drain"][seed as usize % 3];
+    let faults = classes.split(' ').map(str::to_owned).collect();
+    let red = if outcome == Outcome::Pass { vec![] } else { vec!["I2: <evil>".to_owned(), "there is no journal".to_owned()] };
+    let row = Row::without_a_run(&Order::of(seed), String::new());
+    Row {
+        faults,
+        outcome: outcome.word().to_owned(),
+        red,
         operations: 1000,
         sent: 700,
         acknowledged: 690,
         delivered: 9000,
-        lost: Some(0),
-        out_of_order: Some(0),
-        ..Sums::default()
-    };
-    let red = if outcome == Outcome::Passed { vec![] } else { vec!["I2 gap-free, once\u{1b}[31m".to_owned()] };
-    Row { seed, traffic: "mixed".to_owned(), faults, outcome, red, sums, dir: format!("runs/<evil>/{seed}") }
+        ..row
+    }
 }

@@ -15,86 +15,61 @@ mod summary;
 mod sums;
 mod timeline;
 
-use std::fmt::Write;
+pub use summary::summary;
 
-pub use summary::{Row, summary, summary_page};
-pub use sums::Sums;
-
-use crate::report::html::text;
+use crate::judge::{Judgement, Outcome};
+use crate::report::html::{count, text};
+use crate::report::sums::Sums;
 use crate::report::timeline::Axis;
 use crate::run_dir::Run;
 use crate::verdict::Verdict;
 
-/// How all promises together came out.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Outcome {
-    /// Whatever the run was there to put to the test was, and was kept.
-    Passed,
-    /// Nothing was broken, and something was not put to the test.
-    Inconclusive,
-    /// Something was broken.
-    Failed,
-}
-
-impl Outcome {
-    /// Of a run: what it was not there to test may stay untested.
-    pub fn of(run: &Run, judgement: &[(&str, Verdict)]) -> Outcome {
-        let outcome = |(promise, verdict): &(&str, Verdict)| match verdict {
-            Verdict::Pass { .. } => Outcome::Passed,
-            Verdict::Fail(_) => Outcome::Failed,
-            Verdict::Inconclusive(_) if promises::is_asked(run, promise) => Outcome::Inconclusive,
-            Verdict::Inconclusive(_) => Outcome::Passed,
-        };
-        judgement.iter().map(outcome).max().unwrap_or(Outcome::Inconclusive)
-    }
-
-    /// In a word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Outcome::Passed => "passed",
-            Outcome::Inconclusive => "inconclusive",
-            Outcome::Failed => "failed",
-        }
-    }
-}
-
-/// `report.html` of a run: each promise by its name, `I1 order`, with what its checker said.
-pub fn page(run: &Run, judgement: &[(&str, Verdict)]) -> String {
+/// `report.html` of a run that was judged.
+pub fn page(run: &Run, judgement: &Judgement) -> String {
     let axis = Axis::of(run);
-    let outcome = Outcome::of(run, judgement);
-    let mut body = headline(run, judgement, outcome);
+    let mut body = headline(run, judgement);
     body += &facts::messages(&Sums::of(run));
     body += &facts::plan(run);
-    body += &section("Promises", &promises::table(run, judgement));
+    body += &section("Promises", &promises::table(&judgement.verdicts));
     let legend = timeline::legend(run);
     body += &section("What happened when", &format!("{}{legend}{}", timeline::chart(run, &axis), plot::all(run, &axis)));
     body += &section("Silence", &gaps::all(run, &axis));
     body += &section("Faults", &faults::table(run));
-    html::document(&format!("Seed {}: {}", run.plan.seed, outcome.word()), &body)
+    html::document(&format!("Seed {}: {}", run.plan.seed, class(judgement.outcome)), &body)
 }
 
-fn headline(run: &Run, judgement: &[(&str, Verdict)], outcome: Outcome) -> String {
-    let count = |is: fn(&Verdict) -> bool| judgement.iter().filter(|(_, verdict)| is(verdict)).count();
-    let (kept, broken) = (count(Verdict::passed), count(|verdict| matches!(verdict, Verdict::Fail(_))));
-    let says = match outcome {
-        Outcome::Passed => "Every promise was kept".to_owned(),
-        Outcome::Inconclusive => "Nothing was broken, and not all was put to the test".to_owned(),
-        Outcome::Failed if broken == 1 => "One promise was broken".to_owned(),
-        Outcome::Failed => format!("{broken} promises were broken"),
+/// How a page shows an outcome.
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "passed",
+        Outcome::Fail => "failed",
+        Outcome::Inconclusive => "inconclusive",
+    }
+}
+
+fn headline(run: &Run, judgement: &Judgement) -> String {
+    let number = |is: fn(&Verdict) -> bool| judgement.verdicts.iter().filter(|(_, _, verdict)| is(verdict)).count();
+    let (kept, broken) = (number(Verdict::passed), number(|verdict| matches!(verdict, Verdict::Fail(_))));
+    let says = match (judgement.outcome, broken) {
+        (Outcome::Pass, _) => "Every promise was kept".to_owned(),
+        (Outcome::Inconclusive, _) => "Nothing was seen to be broken, and the run does not say all".to_owned(),
+        (Outcome::Fail, 0) => "Something happened that must not".to_owned(),
+        (Outcome::Fail, 1) => "One promise was broken".to_owned(),
+        (Outcome::Fail, broken) => format!("{broken} promises were broken"),
     };
-    let mut out = String::new();
-    let _ = write!(
-        out,
-        "<header class='{}'><p class='over'>Seed {} · {} · {} nodes</p><h1>{}</h1>\
-         <p>{kept} kept, {broken} broken, {} not put to the test.</p></header>",
-        outcome.word(),
+    let rest = judgement.verdicts.len() - kept - broken;
+    let list = |items: &[String]| items.iter().map(|item| format!("<li>{}</li>", text(item))).collect::<String>();
+    let also = format!("{}{}", list(&judgement.findings), list(&judgement.missing));
+    format!(
+        "<header class='{}'><p class='over'>Seed {} · {} · {} nodes</p><h1>{says}</h1>\
+         <p>{kept} kept, {broken} broken, {rest} not put to the test; {} operations.</p>{}</header>",
+        class(judgement.outcome),
         run.plan.seed,
         text(&run.plan.traffic),
         run.plan.nodes,
-        says,
-        judgement.len() - kept - broken
-    );
-    out
+        count(judgement.totals.operations),
+        if also.is_empty() { also } else { format!("<ul>{also}</ul>") }
+    )
 }
 
 fn section(title: &str, inside: &str) -> String {
@@ -123,17 +98,19 @@ mod tests {
     #[test]
     fn a_page_of_a_long_run_tells_all() {
         let run = fake::run(7);
-        let page = page(&run, &fake::judgement(&run));
+        let page = page(&run, &fake::judgement());
         check_page("red", &page);
         for must in [
             "One promise was broken",
+            "<li>fault 3, freeze, was never felt: &lt;evil&gt;</li>",
             "Seed 7 · mixed · 3 nodes",
-            "chaos run --seed 7 --traffic mixed --faults kill,one_way_cut,freeze",
+            "chaos run --seed 7 --traffic mixed --faults kill,one_way_cut,freeze --seconds 40",
             "at home on node 2",
             "Deliveries per second",
             "&lt;evil&gt;",
-            "<b>I2 gap-free, once</b>",
+            "<b>I2</b> gap-free, once",
             "is not shown 2 messages",
+            "&quot;deed&quot;:&quot;activate&quot;",
             ">safety</text>",
             "Faults meanwhile",
         ] {
@@ -145,20 +122,14 @@ mod tests {
 
     #[test]
     fn a_page_of_a_good_run_is_green_and_one_of_nothing_is_not() {
-        let run = fake::run(8);
-        let good: Vec<_> =
-            fake::judgement(&run).into_iter().filter(|(_, verdict)| !matches!(verdict, Verdict::Fail(_))).collect();
-        assert_eq!(Outcome::of(&run, &good), Outcome::Inconclusive, "I9 was to be tested");
-        let tested: Vec<_> = good.into_iter().filter(|(promise, _)| !promise.starts_with("I9 ")).collect();
-        assert_eq!(Outcome::of(&run, &tested), Outcome::Passed, "I11 was not");
-        let green = page(&run, &tested);
-        check_page("green", &green);
-        assert!(green.contains("<header class='passed'>") && green.contains("Every promise was kept"));
-
+        let good = page(&fake::run(8), &fake::good());
+        check_page("green", &good);
+        assert!(good.contains("<header class='passed'>") && good.contains("Every promise was kept"));
         let nothing = fake::nothing();
-        let page = page(&nothing, &[]);
+        let page = page(&nothing, &crate::judge::judge(&nothing));
         check_page("nothing", &page);
         assert!(page.contains("<header class='inconclusive'>") && page.contains("Nobody was in a room."));
+        assert!(page.contains("<li>there is no journal</li>"));
     }
 
     #[test]
@@ -176,17 +147,16 @@ mod tests {
 
     #[test]
     fn many_runs_are_a_table() {
-        let rows: Vec<Row> = (0..12).map(fake::row).collect();
-        let table = summary(&rows);
-        let lines: Vec<&str> = table.lines().collect();
-        assert!(lines[0].starts_with("fault") && lines[0].ends_with("out of order"), "{table}");
-        let all = lines.iter().find(|line| line.starts_with("all runs")).expect("a line for all");
-        assert_eq!(all.split_whitespace().skip(2).take(5).collect::<Vec<_>>(), ["12", "12000", "10", "1", "1"], "{table}");
-        assert_eq!(lines.iter().filter(|line| line.starts_with("seed ")).count(), 2, "{table}");
-        assert!(!table.contains('\u{1b}'), "no orders to the terminal");
-        let page = summary_page(&rows);
+        let page = summary(&(0..12).map(fake::row).collect::<Vec<_>>());
         check_page("soak", &page);
-        assert!(page.contains("2 of 12 runs are red") && page.contains("<td class='w'>kill</td>"));
-        assert!(summary(&[]).contains("all runs"));
+        for must in [
+            "<h1>2 of 12 runs are red</h1>",
+            "<td class='w'>kill</td>",
+            "<td class='w'>all runs</td><td class='n'>12</td><td class='n'>12\u{202f}000</td><td class='n'>10</td>",
+            "I2: &lt;evil&gt;",
+        ] {
+            assert!(page.contains(must), "{must}");
+        }
+        check_page("no soak", &summary(&[]));
     }
 }

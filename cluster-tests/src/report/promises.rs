@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::html::{count, text};
-use crate::run_dir::Run;
 use crate::verdict::{Breach, Verdict};
 
 /// Breaches that are written out for one promise, at most: the first ones say it.
@@ -39,37 +38,29 @@ const WORDS: [(&str, &str); 23] = [
     ("I23", "Memory, queues and disk stay within bounds."),
 ];
 
-/// Whether the run was there to put a promise to the test; `I1 order` or `I1`. One that names none was there for all.
-pub(super) fn is_asked(run: &Run, promise: &str) -> bool {
-    run.plan.promises.is_empty() || run.plan.promises.iter().any(|asked| number(asked) == number(promise))
-}
-
-fn number(promise: &str) -> &str {
-    promise.split_whitespace().next().unwrap_or(promise)
-}
-
 /// The worst first.
-pub(super) fn table(run: &Run, judgement: &[(&str, Verdict)]) -> String {
-    let rank = |(promise, verdict): &&(&str, Verdict)| match verdict {
+pub(super) fn table(verdicts: &[(&str, &str, Verdict)]) -> String {
+    let mut rows: Vec<&(&str, &str, Verdict)> = verdicts.iter().collect();
+    rows.sort_by_key(|(_, _, verdict)| match verdict {
         Verdict::Fail(_) => 0,
-        Verdict::Inconclusive(_) if is_asked(run, promise) => 1,
+        Verdict::Inconclusive(_) => 1,
         Verdict::Pass { .. } => 2,
-        Verdict::Inconclusive(_) => 3,
-    };
-    let mut rows: Vec<&(&str, Verdict)> = judgement.iter().collect();
-    rows.sort_by_key(rank);
+        Verdict::Untested(_) => 3,
+    });
     let mut out = "<table><tr><th>Promise</th><th></th><th class='n'>Checked</th><th>Verdict</th></tr>".to_owned();
-    for (promise, verdict) in rows {
-        let words = WORDS.iter().find(|(known, _)| *known == number(promise)).map_or("", |(_, words)| words);
+    for (number, title, verdict) in rows {
+        let words = WORDS.iter().find(|(known, _)| known == number).map_or("", |(_, words)| words);
         let (class, word, checked) = match verdict {
             Verdict::Pass { checked } => ("pass", "kept", count(*checked)),
             Verdict::Fail(breaches) => ("fail", "broken", format!("{} ×", count(breaches.len()))),
-            Verdict::Inconclusive(_) if is_asked(run, promise) => ("open", "inconclusive", String::new()),
-            Verdict::Inconclusive(_) => ("idle", "not asked", String::new()),
+            Verdict::Inconclusive(_) => ("open", "inconclusive", String::new()),
+            Verdict::Untested(_) => ("idle", "untested", String::new()),
         };
-        let _ = write!(out, "<tr><td class='w'><b>{}</b></td><td>{words}", text(promise));
+        let _ = write!(out, "<tr><td class='w'><b>{}</b> {}</td><td>{words}", text(number), text(title));
         match verdict {
-            Verdict::Inconclusive(why) => out += &format!("<br/><span class='soft'>{}</span>", text(why)),
+            Verdict::Inconclusive(why) | Verdict::Untested(why) => {
+                let _ = write!(out, "<br/><span class='soft'>{}</span>", text(why));
+            }
             Verdict::Fail(breaches) => out += &proofs(breaches),
             Verdict::Pass { .. } => {}
         }
@@ -84,14 +75,16 @@ fn proofs(breaches: &[Breach]) -> String {
         // The first one is open, so that it is there on paper too.
         let open = if at == 0 { " open='open'" } else { "" };
         let _ = write!(out, "<details{open}><summary>{}</summary><div class='proof'>", text(&breach.what));
-        for line in breach.proof.iter().take(LINES_MAX) {
-            let _ = writeln!(out, "{}", text(&line.to_string()));
+        let entries = breach.entries.iter().map(|entry| serde_json::to_string(entry).unwrap_or_default());
+        let lines: Vec<String> = breach.proof.iter().map(ToString::to_string).chain(entries).collect();
+        for line in lines.iter().take(LINES_MAX) {
+            let _ = writeln!(out, "{}", text(line));
         }
-        if breach.proof.len() > LINES_MAX {
-            let _ = write!(out, "… and {} lines more", count(breach.proof.len() - LINES_MAX));
+        if lines.len() > LINES_MAX {
+            let _ = write!(out, "… and {} lines more", count(lines.len() - LINES_MAX));
         }
-        if breach.proof.is_empty() {
-            out += "No line of the history: the log itself shows it.";
+        if lines.is_empty() {
+            out += "No single line shows it.";
         }
         out += "</div></details>";
     }

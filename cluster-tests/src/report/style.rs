@@ -16,7 +16,7 @@ main{max-width:1080px;margin:0 auto;padding:28px 20px 60px}
 header{border-radius:12px;padding:22px 26px;margin-bottom:18px;border-left:7px solid var(--good);background:var(--good-bg)}
 header.failed{border-color:var(--bad);background:var(--bad-bg)}header.inconclusive{border-color:var(--open);background:var(--open-bg)}
 header h1{margin:0;font-size:30px;line-height:1.2;letter-spacing:-.01em}header.passed h1{color:var(--good)}header.failed h1{color:var(--bad)}
-header.inconclusive h1{color:var(--open)}header p{margin:6px 0 0}.over{color:var(--soft);font-size:13px;margin:0 0 6px!important}
+header.inconclusive h1{color:var(--open)}header p{margin:6px 0 0}header ul{margin:8px 0 0;padding-left:20px}.over{color:var(--soft);font-size:13px;margin:0 0 6px!important}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 22px;margin:18px 0}
 h2{font-size:18px;margin:0 0 12px}h3{font-size:14px;margin:20px 0 6px;color:var(--soft);font-weight:600}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(98px,1fr));gap:10px;margin:18px 0}

@@ -9,7 +9,7 @@ use crate::run_dir::Run;
 
 /// Counts over a whole run. What is compared with the log is not known where there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Sums {
+pub(super) struct Sums {
     /// Whatever was asked for, messages and all else.
     pub operations: usize,
     /// Messages to all.
@@ -32,28 +32,12 @@ pub struct Sums {
 
 impl Sums {
     /// Counts.
-    pub fn of(run: &Run) -> Sums {
+    pub(super) fn of(run: &Run) -> Sums {
         let mut counting = Counting::new(run);
         for line in &run.history.lines {
             counting.take(&line.session, &line.room, &line.event);
         }
         counting.sums
-    }
-
-    /// Several runs together.
-    #[must_use]
-    pub fn and(self, other: Sums) -> Sums {
-        Sums {
-            operations: self.operations + other.operations,
-            sent: self.sent + other.sent,
-            acknowledged: self.acknowledged + other.acknowledged,
-            refused: self.refused + other.refused,
-            unknown: self.unknown + other.unknown,
-            delivered: self.delivered + other.delivered,
-            lost: self.lost.zip(other.lost).map(|(one, other)| one + other),
-            doubled: self.doubled + other.doubled,
-            out_of_order: self.out_of_order.zip(other.out_of_order).map(|(one, other)| one + other),
-        }
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 pub use order::{Order, SAFETY, nodes_for};
+pub use row::Row;
 pub use soak::soak;
 
 use self::samples::Sampling;
@@ -26,6 +27,7 @@ use crate::history::{Event, Phase};
 use crate::journal::reading;
 use crate::judge::{Judgement, Outcome};
 use crate::recorder::Recorder;
+use crate::report;
 use crate::run_dir::{Finding, Plan, Run, write_lines};
 use crate::traffic::{ACCOUNTS, Manner, Traffic};
 
@@ -68,7 +70,7 @@ pub fn run_and_judge(order: &Order, program: &Path, dir: &Path) -> bool {
     }
 }
 
-/// Judges the run in a directory, prints it and writes `verdicts.json`. Whether all passed.
+/// Judges the run in a directory, prints it and writes `verdicts.json` and `report.html`. Whether all passed.
 pub fn judge(dir: &Path) -> bool {
     match judged(dir) {
         Ok(judgement) => {
@@ -87,6 +89,8 @@ fn judged(dir: &Path) -> Result<Judgement, String> {
     let run = Run::read(dir).map_err(|error| error.to_string())?;
     let judgement = crate::judge::judge(&run);
     judgement.write(dir).map_err(|error| error.to_string())?;
+    let page = dir.join("report.html");
+    fs::write(&page, report::page(&run, &judgement)).map_err(|error| format!("{}: {error}", page.display()))?;
     Ok(judgement)
 }
 

@@ -12,7 +12,7 @@ use super::{Order, judged, run};
 use crate::judge::Outcome;
 
 /// Runs orders by the seeds from the first on, so many at a time, until the time is over; what is under way then is ended properly. Every run's line is printed
-/// and stands in `dir/soak.jsonl`; the table of all is printed in the end. Whether all passed.
+/// and stands in `dir/soak.jsonl`; the table of all is printed in the end, and stands in `dir/soak.html`. Whether all passed.
 pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Path) -> bool {
     let (start, next) = (Instant::now(), AtomicU64::new(first));
     let rows = Mutex::new(Vec::new());
@@ -37,6 +37,10 @@ pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Pa
     std::thread::scope(|scope| (0..abreast.max(1)).for_each(|_| drop(scope.spawn(line))));
     let rows = rows.into_inner().unwrap_or_default();
     println!("{}", table(&rows));
+    let page = dir.join("soak.html");
+    if let Err(error) = fs::write(&page, crate::report::summary(&rows)) {
+        eprintln!("{}: {error}", page.display());
+    }
     !rows.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
 }
 
