@@ -21,6 +21,7 @@ use crate::frame::Frame;
 use crate::grace::{self, Grace};
 use crate::incarnation::Incarnation;
 use crate::lives::Lives;
+use crate::planted::{self, Bug};
 use crate::questions::{Questions, Settled};
 use crate::request::{Ask, Request};
 use crate::room_pace::RoomPace;
@@ -131,7 +132,7 @@ impl Home {
         if self.ahead.has(session, number) {
             return;
         }
-        if shard.repeats.find(session, number).is_some() {
+        if shard.repeats.find(session, number).is_some() && !planted::is(Bug::DuplicateCheckOff) {
             // Its frame went before, or is on its way; the edge that asks resumes behind what it has.
             return self.done(request, at, out);
         }
@@ -202,7 +203,7 @@ impl Home {
 
     /// The same, when something may have come since: call it when the office begins to serve.
     pub fn end_the_dead(&mut self, shard: &Shard, out: &mut Vec<Output>) {
-        if self.epoch.is_none() {
+        if self.epoch.is_none() || planted::is(Bug::GhostSweepOff) {
             return;
         }
         for attachment in shard.attachments() {
@@ -254,7 +255,7 @@ impl Home {
         {
             let still =
                 |room: &Room| room.detached().any(|detached| detached.session == seat.session && detached.since == seat.since);
-            if shard.rooms.get(&seat.room).is_some_and(still) {
+            if shard.rooms.get(&seat.room).is_some_and(still) || planted::is(Bug::ExpireStale) {
                 let change = Change::Expire { session: seat.session, since: seat.since };
                 self.change_room(shard, &seat.room, None, change, out);
             }
@@ -269,7 +270,8 @@ impl Home {
 
     /// The room to judge by: with everything in flight folded in.
     fn judged(&self, shard: &Shard, room: &BareJid) -> Room {
-        let judged = self.ahead.room(room).or_else(|| shard.rooms.get(room));
+        let ahead = self.ahead.room(room).filter(|_| !planted::is(Bug::JudgedByCommitted));
+        let judged = ahead.or_else(|| shard.rooms.get(room));
         // A clone shares everything.
         judged.cloned().unwrap_or_else(|| Room::absent(room.clone()))
     }
@@ -358,6 +360,9 @@ impl Home {
 
     /// For all that are detached by the entry of an index, or by a later one.
     fn begin_graces<'a>(&mut self, shard: &Shard, rooms: impl Iterator<Item = &'a BareJid>, from: u64, now: u64) {
+        if planted::is(Bug::DetachEndless) {
+            return;
+        }
         let until = now + self.settings.grace_ms;
         for jid in rooms {
             let Some(room) = shard.rooms.get(jid) else { continue };

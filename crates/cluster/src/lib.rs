@@ -20,6 +20,10 @@ pub mod home;
 pub mod incarnation;
 pub mod lives;
 pub mod meta;
+#[cfg(not(feature = "planted"))]
+mod planted;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod questions;
 pub mod repeats;
 pub mod replica;

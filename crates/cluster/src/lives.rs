@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::incarnation::Incarnation;
+use crate::planted::{self, Bug};
 
 /// The newest incarnation of every node, and whether it lives.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -27,6 +28,7 @@ impl Lives {
     /// Whether it does not any more. One that is not known here yet may well live.
     pub fn has_ended(&self, incarnation: Incarnation) -> bool {
         match self.nodes.get(&incarnation.node) {
+            Some((_, lives)) if planted::is(Bug::IncarnationIgnored) => !lives,
             Some((newest, lives)) => incarnation.number < *newest || incarnation.number == *newest && !lives,
             // A node that was removed; or one that joined, and meta has not said so here yet.
             None => incarnation.node <= self.last_node,

@@ -12,6 +12,7 @@ use crate::frame::Frame;
 use crate::home::{Home, HomeSettings, Output};
 use crate::incarnation::Incarnation;
 use crate::lives::Lives;
+use crate::planted::{self, Bug};
 use crate::request::Request;
 use crate::shard::Shard;
 use crate::stored::{Record, RecordChange};
@@ -69,7 +70,12 @@ impl Replica {
 
     /// Folds the next entry. `now` is in milliseconds of this node's own clock, from any beginning.
     pub fn committed(&mut self, index: u64, bytes: &[u8], now: u64, out: &mut Vec<Output>) -> Result<(), Undecodable> {
+        if planted::is(Bug::AcknowledgeBeforeCommit) && index <= self.shard.applied() {
+            return Ok(());
+        }
         let entry = codec::decode(bytes)?;
+        #[cfg(feature = "planted")]
+        let entry = planted::as_folded(entry, self.home.is_some());
         let folded = self.shard.fold(index, &entry);
         let Some(home) = &mut self.home else {
             out.extend(folded.frame.map(Output::Frame));
@@ -135,7 +141,13 @@ impl Replica {
         }
         let epoch = home.as_ref().filter(|_| at_home).and_then(Home::epoch);
         let missed = after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
-        if missed.is_none() && at_home && after.is_some() && !attend.asked_others && shard.matters_to(edge.node) {
+        if missed.is_none()
+            && !planted::is(Bug::GapPullOff)
+            && at_home
+            && after.is_some()
+            && !attend.asked_others
+            && shard.matters_to(edge.node)
+        {
             return Attendance::Missing;
         }
         let attendance = match missed {
@@ -166,6 +178,8 @@ impl Replica {
         if let Some(home) = &mut self.home {
             home.request(&self.shard, from, request, context, out);
         }
+        #[cfg(feature = "planted")]
+        planted::acknowledge_before_commit(self, out);
     }
 
     /// An edge asked something that a later request says as well: it is answered, and nothing else.

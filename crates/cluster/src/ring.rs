@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::frame::Frame;
+use crate::planted::{self, Bug};
 
 /// Frames that are kept, at most: at 200 messages a second some minute and a half.
 const FRAMES_MAX: usize = 16_384;
@@ -33,7 +34,8 @@ impl Ring {
     pub fn push(&mut self, frame: Arc<Frame>) {
         self.weight += frame.weight();
         self.frames.push_back(frame);
-        while self.frames.len() > FRAMES_MAX || (self.weight > WEIGHT_MAX && self.frames.len() > 1) {
+        let frames_max = if planted::is(Bug::RingTooShort) { 4 } else { FRAMES_MAX };
+        while self.frames.len() > frames_max || (self.weight > WEIGHT_MAX && self.frames.len() > 1) {
             self.drop_first();
         }
     }
@@ -47,7 +49,7 @@ impl Ring {
 
     /// The frames behind an index that concern a node; nothing if some are gone.
     pub fn since(&self, index: u64, node: u32) -> Option<impl Iterator<Item = &Arc<Frame>>> {
-        if index < self.floor {
+        if index < self.floor && !planted::is(Bug::RingTooShort) {
             return None;
         }
         let start = self.frames.partition_point(|frame| frame.index <= Some(index));

@@ -7,6 +7,7 @@ use conclave_xmpp::BareJid;
 
 use crate::bound_sessions::BoundSessions;
 use crate::codec::Undecodable;
+use crate::planted::{self, Bug};
 use crate::ring::Ring;
 use crate::shard::Shard;
 use crate::{shard_codec, stored_room};
@@ -62,6 +63,7 @@ impl Shard {
         let head = (HEAD.to_vec(), shard_codec::encode_head(self.epoch, self.number, self.time));
         let rooms: Vec<Room> = self.rooms.values().cloned().collect();
         let (sessions, repeats) = (self.sessions.clone(), self.repeats.frozen());
+        let repeats = if planted::is(Bug::SnapshotWithoutRepeats) { Vec::new() } else { repeats };
         let repeats = repeats.into_iter().map(|(session, logged)| (repeat_key(session), shard_codec::encode_repeats(&logged)));
         std::iter::once(head)
             .chain(rooms.into_iter().flat_map(|room| stored_room::records(&room)))

@@ -12,6 +12,10 @@ pub mod config;
 pub mod effect;
 mod features;
 pub mod occupant;
+#[cfg(not(feature = "planted"))]
+mod planted;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod refusal;
 mod render;
 pub mod request;

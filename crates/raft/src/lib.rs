@@ -30,6 +30,10 @@ mod node;
 mod node_id;
 mod open_error;
 mod outcome;
+#[cfg(not(feature = "planted"))]
+mod planted;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod recovery;
 mod repair;
 mod settings;

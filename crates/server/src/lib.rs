@@ -28,6 +28,8 @@ pub mod notify;
 pub mod open_files;
 pub mod outbound;
 pub mod pace;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod program;
 pub mod room_command;
 pub mod router;

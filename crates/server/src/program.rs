@@ -14,6 +14,11 @@ use crate::{cluster_command, demo, dev, room_command, run, trace, user};
 
 /// All of `main`.
 pub fn main() -> ExitCode {
+    #[cfg(feature = "planted")]
+    if let Err(error) = crate::planted::plant_by_environment() {
+        eprintln!("conclave: {error}");
+        return ExitCode::FAILURE;
+    }
     let done = match Arguments::parse().command {
         Command::Serve(serve) => serve_node(&serve),
         Command::Dev(dev) => Runtime::new().map_err(Into::into).and_then(|runtime| Ok(runtime.block_on(dev::run(dev))?)),

@@ -10,6 +10,7 @@ use crate::effect::{Effect, Shown};
 use crate::features::leave::{self, Parting};
 use crate::features::presence;
 use crate::occupant::{Attachment, Occupant, Session};
+use crate::planted::{self, Bug};
 use crate::room::{Open, Room};
 use crate::status::Status;
 
@@ -47,7 +48,9 @@ pub(crate) fn reattach(room: &mut Room, session: &Session, attachment: Attachmen
 /// A session was detached for too long. The others see it leave as anybody does; it is told why, should it ever read that.
 pub(crate) fn expire(room: &mut Room, session: &Session, since: u64) -> Vec<Effect> {
     let occupant = room.occupant_of(session).map(|(_, occupant)| occupant.clone());
-    let waits = |occupant: &Arc<Occupant>| occupant.seat(&session.jid).is_some_and(|seat| seat.detached == Some(since));
+    let waits = |occupant: &Arc<Occupant>| {
+        occupant.seat(&session.jid).is_some_and(|seat| seat.detached == Some(since) || planted::is(Bug::ExpireStale))
+    };
     let jid = room.jid().clone();
     match (occupant.filter(waits), room.life.as_deref_mut()) {
         (Some(occupant), Some(open)) => {

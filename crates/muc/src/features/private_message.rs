@@ -7,6 +7,7 @@ use crate::change::{Change, Private};
 use crate::config::{AllowPm, ConfigField, unknown_choice};
 use crate::effect::{Audience, Effect, What};
 use crate::occupant::Occupant;
+use crate::planted::{self, Bug};
 use crate::refusal::Refusal;
 use crate::render::cleaned_message;
 use crate::request::Request;
@@ -91,5 +92,12 @@ pub(crate) fn apply(room: &Room, private: &Private) -> Vec<Effect> {
     let sender = room.life.as_deref().and_then(|open| open.occupants.get(&private.from));
     let Some(sender) = sender else { return Vec::new() };
     let what = What::Private { room: room.jid().clone(), private: Box::new(private.clone()), occupant_id: sender.id.clone() };
-    vec![Effect::Send { to: Audience::Occupant(private.to.clone()), what }]
+    let to = if planted::is(Bug::WhisperAstray) { neighbour(room, &private.to) } else { private.to.clone() };
+    vec![Effect::Send { to: Audience::Occupant(to), what }]
+}
+
+/// Who sits next to somebody.
+fn neighbour(room: &Room, nick: &Nick) -> Nick {
+    let nicks = || room.life.iter().flat_map(|open| open.occupants.keys());
+    nicks().find(|other| *other > nick).or_else(|| nicks().next()).unwrap_or(nick).clone()
 }

@@ -12,6 +12,9 @@ const OTHERS: &[&str] = &[
     "CONCLAVE_CONFIG",
     // The password of `conclave user`.
     "CONCLAVE_PASSWORD",
+    // The bug that a build for tests is to have.
+    #[cfg(feature = "planted")]
+    crate::planted::VARIABLE,
     // More scenarios for the tests.
     "CONCLAVE_SCENARIOS",
 ];
