@@ -32,6 +32,7 @@ pub mod journal;
 pub mod judge;
 pub mod linearizability;
 pub mod membership;
+pub mod planted;
 mod program;
 pub mod recorder;
 pub mod report;

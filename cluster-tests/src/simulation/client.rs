@@ -33,6 +33,8 @@ pub struct Client {
     pub pending: BTreeSet<u64>,
     /// Those among them that were passed on to somebody who has yet to answer.
     pub(crate) relayed: BTreeSet<u64>,
+    /// Requests that were dealt with, in the order in which it learnt of it.
+    pub(crate) answers: Vec<u64>,
     /// Requests to hold its full JID again.
     pub(crate) rebinds: BTreeSet<u64>,
     /// Whether it has asked to hold its full JID.
@@ -67,6 +69,7 @@ impl Client {
             next_number: 1,
             pending: BTreeSet::new(),
             relayed: BTreeSet::new(),
+            answers: Vec::new(),
             rebinds: BTreeSet::new(),
             bound: false,
             sends: BTreeSet::new(),

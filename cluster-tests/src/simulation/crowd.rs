@@ -97,11 +97,19 @@ impl World {
         self.heal();
         let answered = |world: &World| world.clients.iter().all(|client| !client.connected || client.pending.is_empty());
         let quiet = self.run_until(QUIET_MAX, |world| world.is_quiet() && answered(world));
-        assert!(quiet, "something is not answered, or not everywhere, {QUIET_MAX} ms after the last fault: {}", self.unrest());
+        assert!(
+            quiet,
+            "I13: something is not answered, or not everywhere, {QUIET_MAX} ms after the last fault: {}",
+            self.unrest()
+        );
         // Whoever is detached gets its whole grace, and registers their time.
         self.run(8000);
         let quiet = self.run_until(QUIET_MAX, |world| world.is_quiet() && answered(world));
-        assert!(quiet, "something is not answered, or not everywhere, {QUIET_MAX} ms after the last grace: {}", self.unrest());
+        assert!(
+            quiet,
+            "I13: something is not answered, or not everywhere, {QUIET_MAX} ms after the last grace: {}",
+            self.unrest()
+        );
     }
 
     /// All that must be so at the end, whatever went wrong.
@@ -112,16 +120,22 @@ impl World {
         let oracle = self.oracle();
         let mut wrong = Vec::new();
         for client in &self.clients {
-            wrong.extend(client.oddities.iter().map(|oddity| format!("{}: {oddity}", client.label())));
+            wrong.extend(client.oddities.iter().map(|oddity| format!("I13: {}: {oddity}", client.label())));
+            let overtaken = oracle.overtaken(client.session.id, &client.answers);
+            wrong.extend(overtaken.iter().map(|number| format!("I1: {}: request {number} is answered too late", client.label())));
             let seat = oracle.seats.get(ROOM).and_then(|seats| seats.get(client.session.jid.as_str()));
             let sits = seat.is_some_and(|(id, _)| *id == client.session.id);
             if client.is_in(ROOM) != sits {
-                wrong.push(format!("{} believes: in the room? {}; the room says {sits}", client.label(), client.is_in(ROOM)));
+                wrong.push(format!(
+                    "I13: {} believes: in the room? {}; the room says {sits}",
+                    client.label(),
+                    client.is_in(ROOM)
+                ));
             }
             if let Some(stay) = client.stays.get(ROOM).filter(|_| client.is_in(ROOM) && sits)
                 && stay.roster != oracle.nicks(ROOM)
             {
-                wrong.push(format!("{} sees {:?}, but there are {:?}", client.label(), stay.roster, oracle.nicks(ROOM)));
+                wrong.push(format!("I13: {} sees {:?}, but there are {:?}", client.label(), stay.roster, oracle.nicks(ROOM)));
             }
         }
         let committed = oracle.committed(ROOM);

@@ -20,26 +20,12 @@ pub mod oracle;
 mod replica_task;
 pub mod stanzas;
 mod store;
+mod trials;
 mod world;
 
 pub use chaos::{ALL, Chaos, Fault};
 pub use client::Client;
 pub use crowd::Crowd;
 pub use oracle::Oracle;
+pub use trials::{Failure, TRIALS, Trial};
 pub use world::{Settings, World};
-
-/// Runs a test with each of `0..count` as its seed, or with that of the environment's `CONCLAVE_SEED` alone; a seed that fails is named.
-pub fn for_each_seed(count: u64, test: impl Fn(u64) + std::panic::RefUnwindSafe) {
-    let named = std::env::var("CONCLAVE_SEED").ok();
-    let seeds = match named.as_deref().map(str::parse::<u64>) {
-        Some(Ok(seed)) => seed..seed + 1,
-        Some(Err(error)) => panic!("CONCLAVE_SEED is a number: {error}"),
-        None => 0..count,
-    };
-    for seed in seeds {
-        if let Err(cause) = std::panic::catch_unwind(|| test(seed)) {
-            eprintln!("seed {seed} fails; run it alone with CONCLAVE_SEED={seed}");
-            std::panic::resume_unwind(cause);
-        }
-    }
-}

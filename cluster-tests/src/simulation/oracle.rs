@@ -92,6 +92,24 @@ impl Oracle {
         self.messages.iter().map(|(_, index, message)| (message.stanza_id.clone(), *index)).collect()
     }
 
+    /// Requests of a session that are in the log, and were answered behind one that came later. (What is in no log may well be: its answer is lost with
+    /// a stream, and a later entry proves it and leaves before it.)
+    pub fn overtaken(&self, session: u64, answers: &[u64]) -> Vec<u64> {
+        let of_session = |(_, entry): &(u64, ShardEntry)| match &entry.change {
+            ShardChange::Room { origin: Some(origin), .. }
+            | ShardChange::Session { origin: Some(origin), .. }
+            | ShardChange::User { origin, .. } => (origin.session.id == session).then_some(origin.number),
+            _ => None,
+        };
+        let logged: BTreeSet<u64> = self.entries.iter().filter_map(of_session).collect();
+        let mut newest = 0;
+        let late = answers.iter().copied().filter(|number| {
+            newest = newest.max(*number);
+            logged.contains(number) && *number < newest
+        });
+        late.collect()
+    }
+
     /// Changes of rooms, with their indexes.
     pub fn changes(&self) -> impl Iterator<Item = (u64, &Change)> {
         self.entries.iter().filter_map(|(index, entry)| match &entry.change {

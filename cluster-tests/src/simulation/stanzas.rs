@@ -37,6 +37,17 @@ pub fn whisper(id: &str) -> Element {
     Element::new("message", ns::CLIENT).with("type", "chat").with("id", id).with_child(body)
 }
 
+/// As [`say`], with so many letters.
+pub fn say_at_length(room: &str, id: &str, letters: usize) -> Element {
+    let body = Element::new("body", ns::CLIENT).with_text(&"x".repeat(letters));
+    Element::new("message", ns::CLIENT).with("to", room).with("type", "groupchat").with("id", id).with_child(body)
+}
+
+/// Says something to one occupant; the id is the text too.
+pub fn whisper_in(room: &str, nick: &str, id: &str) -> Element {
+    whisper(id).with("to", &format!("{room}/{nick}"))
+}
+
 /// XEP-0092: asks an occupant what it runs.
 pub fn ask_version(room: &str, nick: &str, id: &str) -> Element {
     let query = Element::new("query", ns::VERSION);
@@ -66,6 +77,12 @@ pub fn configure(room: &str, id: &str, fields: &[(&str, &str)]) -> Element {
 /// Changes an affiliation.
 pub fn affiliate(room: &str, id: &str, jid: &str, affiliation: &str) -> Element {
     let item = Element::new("item", ns::MUC_ADMIN).with("jid", jid).with("affiliation", affiliation);
+    iq(room, id, Element::new("query", ns::MUC_ADMIN).with_child(item))
+}
+
+/// Removes an occupant.
+pub fn kick(room: &str, id: &str, nick: &str) -> Element {
+    let item = Element::new("item", ns::MUC_ADMIN).with("nick", nick).with("role", "none");
     iq(room, id, Element::new("query", ns::MUC_ADMIN).with_child(item))
 }
 

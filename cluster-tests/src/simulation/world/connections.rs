@@ -141,8 +141,12 @@ impl World {
                 if client.session.id != *session {
                     continue;
                 }
-                if !client.pending.remove(number) && !client.relayed.remove(number) {
+                let was_relayed = client.relayed.remove(number);
+                if !client.pending.remove(number) && !was_relayed {
                     client.oddities.push(format!("request {number} is answered again"));
+                }
+                if *verdict == Some(Verdict::Done) && !was_relayed {
+                    client.answers.push(*number);
                 }
                 match verdict {
                     Some(Verdict::Relayed) => {

@@ -78,5 +78,5 @@ pub(super) fn compare(one: &Store, other: &Store, what: &str) {
         let value = |store: &Store| store.records.get(key).map(|value| text(value));
         format!("\n  {}: {:?} / {:?}", text(key), value(one), value(other))
     });
-    panic!("{what} (entries {:?} and {:?}): the records differ:{}", one.index, other.index, lines.collect::<String>());
+    panic!("I21: {what} (entries {:?} and {:?}): the records differ:{}", one.index, other.index, lines.collect::<String>());
 }
