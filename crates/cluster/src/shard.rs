@@ -90,8 +90,7 @@ impl Shard {
     pub fn fold(&mut self, index: u64, entry: &ShardEntry) -> Folded {
         self.applied = index;
         let follows = entry.epoch == self.epoch && entry.number == self.number + 1;
-        let void =
-            !matches!(entry.change, ShardChange::Activate { .. }) && !follows && !planted::is(Bug::EpochCheckOff);
+        let void = !matches!(entry.change, ShardChange::Activate { .. }) && !follows && !planted::is(Bug::EpochCheckOff);
         let mut folded = Folded { frame: None, rooms: Vec::new(), void };
         if void {
             return folded;
