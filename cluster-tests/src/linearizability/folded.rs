@@ -1,9 +1,10 @@
 //! What a room keeps, after each entry of the journal that changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{Deed, Entry, Standing};
 use crate::linearizability::calls::bare_jid;
+use crate::run_dir::Run;
 
 /// The entries of a room that change what it keeps, and all that it has kept.
 #[derive(Clone, Debug)]
@@ -35,6 +36,18 @@ pub struct Kept {
 /// All entries of one room that are in force, by index.
 pub fn entries_of<'a>(journal: &'a [Entry], room: &str) -> Vec<&'a Entry> {
     journal.iter().filter(|entry| !entry.void && entry.room.as_deref() == Some(room)).collect()
+}
+
+/// Whether the journal tells all of a room: from its beginning, or by its silence, if no log of a shard that has replicas is missing.
+pub fn tells_of(run: &Run, room: &str) -> bool {
+    let entry = run.journal.iter().find(|entry| !entry.void && entry.room.as_deref() == Some(room));
+    match entry {
+        Some(first) => matches!(first.deed, Deed::Join { creates: true, .. }),
+        None => {
+            let told: BTreeSet<u16> = run.journal.iter().map(|entry| entry.shard).collect();
+            !told.is_empty() && run.replicas.iter().filter_map(|replica| replica.shard).all(|shard| told.contains(&shard))
+        }
+    }
 }
 
 impl<'a> Folded<'a> {

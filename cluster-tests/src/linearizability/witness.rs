@@ -14,6 +14,9 @@ use crate::linearizability::keys::{is_plain, plain};
 use crate::linearizability::search::{Found, Object, STEPS_MAX, Span, Stuck, search};
 use crate::verdict::Breach;
 
+/// Characters of an entry in a sentence, at most: it stands among the proof as a whole.
+const DEED_CHARS_MAX: usize = 120;
+
 /// What a comparison with the log has shown.
 #[derive(Default)]
 pub struct Compared {
@@ -213,7 +216,7 @@ impl<'a> Witness<'a> {
         let before = place.checked_sub(1).map_or("the begin of the log".to_owned(), around);
         let Some(placed) = stuck.call.and_then(|call| calls.get(call)) else {
             let what = format!("the log goes on behind all calls with what nobody is known to have asked for: {}", around(place));
-            return Breach::new(what, &[]);
+            return Breach::new(what, &[]).with(self.folded.entries.get(place..=place).unwrap_or_default());
         };
         let told = match &placed.op {
             Op::Question { says, .. } => {
@@ -303,7 +306,10 @@ fn is_subject(deed: &Deed, text: &str, answer: Option<&Answer>) -> bool {
     subject == text && named
 }
 
+/// In short; a configuration alone is longer than a line.
 fn written(entry: &Entry) -> String {
     let deed = serde_json::to_string(&entry.deed).unwrap_or_default();
-    format!("entry {} of shard {}: {deed}", entry.index, entry.shard)
+    let short: String = deed.chars().take(DEED_CHARS_MAX).collect();
+    let rest = if short.len() < deed.len() { "…" } else { "" };
+    format!("entry {} of shard {}: {short}{rest}", entry.index, entry.shard)
 }
