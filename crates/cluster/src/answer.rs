@@ -25,6 +25,8 @@ pub enum Verdict {
     Reply(Encoded),
     /// The account has all the sessions that it may have.
     TooManySessions,
+    /// Its id is below that of the session that holds its full JID, which is this: it is to have one above.
+    Behind(u64),
     /// The session's full JID has a newer holder (RFC 6120 §7.7.2.2).
     Replaced,
     /// The home cannot read it.

@@ -1,7 +1,8 @@
 //! The bound sessions of the accounts of a shard: who holds which resource, by way of which attachment. A request is judged once, the log holds
 //! what was decided, and every replica folds the same.
 //!
-//! What is newer is what comes later in the log. The id of a session tells two lives of a full JID apart and orders nothing.
+//! What is newer is what comes later in the log. So that rooms, which have other logs, can tell it too, whoever takes over a full JID has a higher id
+//! than who holds it.
 
 pub mod codec;
 mod receivers;
@@ -116,6 +117,9 @@ pub enum SessionChange {
 pub enum SessionRefusal {
     /// The account has all the sessions that it may have.
     TooMany,
+    /// The full JID has a holder with this id, which is higher than the one that asks: it is to come with one above, so that of two lives of a full JID
+    /// the later one has the higher id.
+    Behind(u64),
     /// The full JID has a newer holder.
     Replaced,
 }
@@ -153,6 +157,7 @@ impl BoundSessions {
     ) -> Result<Option<SessionChange>, SessionRefusal> {
         let session = session.clone();
         let replaces = match self.holder(&session.jid) {
+            Some(holder) if holder.session.id > session.id => return Err(SessionRefusal::Behind(holder.session.id)),
             Some(holder) if holder.session.id != session.id => {
                 Some(Replaced { session: holder.session.clone(), attachment: holder.attachment })
             }

@@ -85,6 +85,15 @@ fn the_same_client_that_enters_again_is_seen_by_itself_alone() {
     check(&mut stage, "ann: FORMER\nann: EXPIRED\nann: GONE", &expect![[""]]);
 }
 
+/// Its last words were on their way when the full JID was bound anew, and the new session was quicker.
+#[test]
+fn a_former_session_that_comes_too_late_takes_nothing_from_the_newer_one() {
+    let mut stage = Stage::opened();
+    stage.play(&format!("ann: ELSEWHERE\n{}", join("ann", "Ann")));
+    check(&mut stage, &format!("ann: FORMER\n{}\n{}\nann: GONE", join("ann", "Ann"), join("ann", "Other")), &expect![[""]]);
+    assert_eq!((stage.room.occupant_count(), stage.room.detached().count()), (2, 0));
+}
+
 #[test]
 fn what_a_client_says_of_itself_when_it_comes_back_is_shown() {
     let mut stage = with_detached_ann();

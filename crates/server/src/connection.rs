@@ -325,23 +325,27 @@ impl Connection {
 
     async fn bind(&mut self, resource: &str) {
         let Some(account) = self.account.clone() else { return };
-        let result = match self.terms.hub.sessions.bind(&account, resource) {
-            Ok((bound, inflow)) => self.hold(&account, bound, inflow).await,
-            Err(error) => Err(StanzaError::new(Condition::BadRequest).text(error.to_string())),
-        };
+        let mut result = self.try_to_bind(&account, resource).await;
+        if let Err(Unbound::Not(NotBound::Behind(id))) = result {
+            self.terms.hub.sessions.begin_behind(id);
+            result = self.try_to_bind(&account, resource).await;
+        }
+        let result = result.map_err(Unbound::into_stanza_error);
         self.answer(|stream, out| stream.bound(result, out));
     }
 
+    async fn try_to_bind(&mut self, account: &BareJid, resource: &str) -> Result<FullJid, Unbound> {
+        let (bound, inflow) = self.terms.hub.sessions.bind(account, resource).map_err(Unbound::Resource)?;
+        self.hold(account, bound, inflow).await.map_err(Unbound::Not)
+    }
+
     /// Has a session hold its full JID. Whoever held it is ended.
-    async fn hold(&mut self, account: &BareJid, bound: Arc<Bound>, inflow: Inflow) -> Result<FullJid, StanzaError> {
+    async fn hold(&mut self, account: &BareJid, bound: Arc<Bound>, inflow: Inflow) -> Result<FullJid, NotBound> {
         let router = Router::new(self.terms.hub.clone(), bound.clone());
         let (meter, stopping) = (Meter::new(self.terms.pace), self.terms.shutdown.clone());
         // From here on it departs, however this ends.
         let session = Session { bound: bound.clone(), inflow, router, meter, stopping };
-        self.terms.hub.bind(&bound).await.map_err(|not| match not {
-            NotBound::TooMany => StanzaError::wait("this account has all the sessions that it may have; end one"),
-            NotBound::Unreachable => StanzaError::wait("the servers of this account cannot be reached at the moment; try again"),
-        })?;
+        self.terms.hub.bind(&bound).await?;
         let jid = bound.session.jid.clone();
         debug!(session = %jid, "bound");
         if (self.terms.look_up)(account).is_none() {
@@ -440,6 +444,26 @@ async fn stranger_ended(shutdown: &CancellationToken, deadline: Instant) -> Stre
         () = shutdown.cancelled() => stream_error(StreamCondition::SystemShutdown, "the server stops"),
         () = sleep_until(deadline) => {
             stream_error(StreamCondition::ConnectionTimeout, "logging in took too long; connect again")
+        }
+    }
+}
+
+/// Why a client does not get the resource that it wants.
+enum Unbound {
+    /// It is none.
+    Resource(conclave_xmpp::JidError),
+    /// It was not given.
+    Not(NotBound),
+}
+
+impl Unbound {
+    fn into_stanza_error(self) -> StanzaError {
+        match self {
+            Unbound::Resource(error) => StanzaError::new(Condition::BadRequest).text(error.to_string()),
+            Unbound::Not(NotBound::TooMany) => StanzaError::wait("this account has all the sessions that it may have; end one"),
+            Unbound::Not(NotBound::Behind(_) | NotBound::Unreachable) => {
+                StanzaError::wait("the servers of this account cannot be reached at the moment; try again")
+            }
         }
     }
 }

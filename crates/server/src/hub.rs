@@ -55,6 +55,8 @@ pub struct Hub {
 pub enum NotBound {
     /// The account has all the sessions that it may have.
     TooMany,
+    /// It needs an id above this one.
+    Behind(u64),
     /// Where the account's sessions are kept cannot be reached.
     Unreachable,
 }
@@ -140,6 +142,7 @@ impl Hub {
         let ask = Ask::Session(SessionRequest::Bind { session, attachment: Default::default() });
         match self.ask(bound, shard, ask).await.await {
             Ok(Some(Verdict::Done)) => {}
+            Ok(Some(Verdict::Behind(id))) => return Err(NotBound::Behind(id)),
             Ok(Some(Verdict::TooManySessions)) => return Err(NotBound::TooMany),
             _ => return Err(NotBound::Unreachable),
         }

@@ -104,6 +104,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct SessionTable {
     accounts: RwLock<HashMap<BareJid, Vec<Arc<Bound>>>>,
+    node: u32,
     next_id: AtomicU64,
     limits: OutboundLimits,
     metrics: Arc<Metrics>,
@@ -112,15 +113,23 @@ pub struct SessionTable {
 impl SessionTable {
     /// An empty table of a node. Ids begin behind those of every earlier process of the node, and no other node has the same.
     pub fn new(limits: OutboundLimits, node: u32, metrics: Arc<Metrics>) -> SessionTable {
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
-        // This fits until the year 2112.
-        let first = u64::try_from(micros).unwrap_or(1).wrapping_mul(NODES_MAX) + u64::from(node) % NODES_MAX;
-        SessionTable { accounts: RwLock::default(), next_id: AtomicU64::new(first), limits, metrics }
+        let next_id = AtomicU64::new(id_at_this_moment(node));
+        SessionTable { accounts: RwLock::default(), node, next_id, limits, metrics }
     }
 
-    /// A number that nobody had before.
+    /// A number that nobody had before, and higher than those that this node gave before; by the clock, also than those of other nodes.
     pub fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(NODES_MAX, Ordering::Relaxed)
+        let now = id_at_this_moment(self.node);
+        // The lowest from here on.
+        let take = |next: u64| Some(next.max(now) + NODES_MAX);
+        let next = self.next_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        next.unwrap_or_else(|next| next).max(now)
+    }
+
+    /// The numbers from here on are above this one, which another node gave.
+    pub fn begin_behind(&self, id: u64) {
+        let above = (id / NODES_MAX + 1) * NODES_MAX + u64::from(self.node) % NODES_MAX;
+        self.next_id.fetch_max(above, Ordering::Relaxed);
     }
 
     /// Makes a session. Whether it holds its full JID is decided where its account is at home.
@@ -221,6 +230,12 @@ impl conclave_cluster::Sessions for SessionTable {
     }
 }
 
+/// Microseconds since 1970, and the node; this fits until the year 2112.
+fn id_at_this_moment(node: u32) -> u64 {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
+    u64::try_from(micros).unwrap_or(1).wrapping_mul(NODES_MAX) + u64::from(node) % NODES_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,12 +248,17 @@ mod tests {
         let account = BareJid::parse("ann@h").unwrap();
         let (one, _inflow) = table.bind(&account, "phone").unwrap();
         let (other, _inflow_too) = table.bind(&account, "phone").unwrap();
-        assert_ne!(one.session.id, other.session.id);
+        assert!(one.session.id < other.session.id);
         assert_eq!((metrics.sessions.get(), table.len()), (2, 2));
         assert!(conclave_cluster::Sessions::send_whole(&table, &one, b"<message/>"));
         assert_eq!(metrics.deliveries.get(), 1);
         table.unbind(&one);
         table.unbind(&one);
         assert_eq!((metrics.sessions.get(), table.len()), (1, 1));
+        let ahead = other.session.id + 1_000_000_007 * NODES_MAX + 5;
+        table.begin_behind(ahead);
+        let later = table.next_id();
+        assert!(later > ahead && table.next_id() > later, "{later}");
+        assert_eq!(later % NODES_MAX, 3);
     }
 }

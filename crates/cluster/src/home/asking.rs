@@ -177,6 +177,7 @@ impl Home {
             }
             Ok(None) => self.done(request, at, out),
             Err(SessionRefusal::TooMany) => self.tell(request, at, Verdict::TooManySessions, out),
+            Err(SessionRefusal::Behind(id)) => self.tell(request, at, Verdict::Behind(id), out),
             Err(SessionRefusal::Replaced) => self.tell(request, at, Verdict::Replaced, out),
         }
     }
