@@ -257,13 +257,16 @@ impl Room {
         self.occupant_of(session).map(|(_, occupant)| &occupant.nick)
     }
 
-    /// Whether the JID of a session was bound anew and the new session is in the room already: the old one's last words come too late. Only where both
-    /// have their connections in one place does the higher id say which is newer.
+    /// Whether the JID of a session was bound anew and the new session is in the room already: the old one's last words come too late. Of two ids the
+    /// higher is newer; but whoever comes from another place gets a seat that is nobody's, so that no clock can keep anybody out.
     fn is_superseded(&self, request: &Request) -> bool {
         let session = &request.session;
         let open = self.life.as_deref();
         let seat = |open: &Open| open.occupants.get(open.sessions.get(&session.jid)?)?.seat(&session.jid).cloned();
-        open.and_then(seat).is_some_and(|seat| seat.attachment == request.attachment && seat.session.id > session.id)
+        open.and_then(seat).is_some_and(|seat| {
+            let is_held = seat.detached.is_none() || seat.attachment == request.attachment;
+            is_held && seat.session.id > session.id
+        })
     }
 
     /// The room and the occupant that this very session is one of.

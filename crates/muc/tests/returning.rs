@@ -90,6 +90,8 @@ fn the_same_client_that_enters_again_is_seen_by_itself_alone() {
 fn a_former_session_that_comes_too_late_takes_nothing_from_the_newer_one() {
     let mut stage = Stage::opened();
     stage.play(&format!("ann: ELSEWHERE\n{}", join("ann", "Ann")));
+    let former = stage.attachment("ann");
+    stage.go_to("ann", Attachment(former.0 + 1));
     check(&mut stage, &format!("ann: FORMER\n{}\n{}\nann: GONE", join("ann", "Ann"), join("ann", "Other")), &expect![[""]]);
     assert_eq!((stage.room.occupant_count(), stage.room.detached().count()), (2, 0));
 }

@@ -23,7 +23,6 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
     let Some(open) = room.life.as_deref() else {
         return create::decide(room, stanza, seat, asked, context).map(joined);
     };
-    check_newest(open, &request.session)?;
     let jid = request.session.jid.to_bare();
     let nick = nickname::admitted(open, &jid, &asked);
     nickname::check_not_reserved(open, &jid, &nick)?;
@@ -67,18 +66,6 @@ pub(crate) fn seat(stanza: &Presence, request: &Request, context: &Context) -> R
     let presence = cleaned(&stanza.payloads);
     message::check_size(&presence, context)?;
     Ok(Seat { session: request.session.clone(), attachment: request.attachment, detached: None, presence })
-}
-
-/// A full JID that was bound anew may have entered before the last words of its former session came; those come too late.
-fn check_newest(open: &Open, session: &Session) -> Result<(), Refusal> {
-    let nick = open.sessions.get(&session.jid);
-    let seat = nick.and_then(|nick| open.occupants.get(nick)).and_then(|occupant| occupant.seat(&session.jid));
-    match seat {
-        Some(seat) if seat.detached.is_none() && seat.session.id > session.id => {
-            Err(Refusal::conflict("a newer session of this full JID is in the room").by(By::Room))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn no_nick() -> Refusal {

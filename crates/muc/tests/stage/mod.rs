@@ -120,6 +120,12 @@ impl Stage {
         Attachment(self.places.get(who).copied().unwrap_or(first))
     }
 
+    /// What follows comes from there.
+    #[allow(dead_code)] // not every file of tests needs it
+    pub fn go_to(&mut self, who: &str, place: Attachment) {
+        self.places.insert(who.to_owned(), place.0);
+    }
+
     fn ask(&mut self, who: &str, what: Asked) {
         let request = Request { session: self.session(who), attachment: self.attachment(who), number: 1, floor: 1, what };
         let context = Context { now: self.now, service: Arc::new(self.service.clone()), rooms_full: self.rooms_full };
