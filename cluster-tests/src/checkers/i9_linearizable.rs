@@ -116,6 +116,13 @@ mod tests {
     }
 
     #[test]
+    fn one_call_is_not_two_entries() {
+        let once = format!("{MADE}a/x asks s1 affiliation b member\na/x told s1 done");
+        let found = breaches(&once, &format!("{MADE_LOG}2 a/x affiliation b member\n3 a/x affiliation b member"));
+        assert!(found[0].contains("the log goes on behind all calls"), "{found:?}");
+    }
+
+    #[test]
     fn a_change_that_was_refused_and_is_in_the_log_fails() {
         let history = format!("{MADE}a/x asks s1 affiliation b member\na/x refused s1 auth/forbidden");
         let found = breaches(&history, &format!("{MADE_LOG}2 a/x affiliation b member"));

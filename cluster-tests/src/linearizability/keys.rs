@@ -231,3 +231,52 @@ pub fn plain(value: &str) -> String {
         value => value.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linearizability::calls::calls;
+    use crate::linearizability::sketch::lines;
+    use crate::sketch::ROOM;
+
+    fn is_explained(key: &Key, history: &str) -> bool {
+        explain(key, &calls(&lines(history), ROOM)).breach.is_none()
+    }
+
+    fn field(name: &str) -> Key {
+        Key::Field(name.to_owned())
+    }
+
+    #[test]
+    fn what_was_there_before_anything_is_known_by_the_first_answer() {
+        let twice = "a/x asks q1 configuration\na/x told q1 fields name=tea\na/x asks q2 configuration\na/x told q2 fields name=";
+        assert!(is_explained(&field("name"), &format!("{twice}tea")));
+        assert!(!is_explained(&field("name"), &format!("{twice}cake")));
+        let made = "a/x asks q1 configuration\na/x told q1 fields name=tea\na/x asks e1 enter a\na/x told e1 created a\n\
+                    a/x asks q2 configuration\na/x told q2 fields name=cake";
+        assert!(is_explained(&field("name"), made), "a new room has its own");
+    }
+
+    #[test]
+    fn values_are_the_same_however_they_are_written() {
+        let history = "a/x asks s1 configure public=true list=b,a\na/x told s1 done\na/x asks q1 configuration\n\
+                       a/x told q1 fields public=1 list=a,b";
+        assert!(is_explained(&field("public"), history) && is_explained(&field("list"), history));
+        assert!(!is_explained(&field("public"), &history.replace("public=1", "public=0")));
+        let keys = keys(&calls(&lines(&history.replace("list", "passwordprotectedroom")), ROOM));
+        assert_eq!(keys.into_iter().collect::<Vec<_>>(), [field("public"), Key::Subject]);
+    }
+
+    #[test]
+    fn who_unregisters_is_no_member_any_more_and_stays_an_admin() {
+        let of = |before: &str, after: &str| {
+            format!(
+                "a/x asks s1 affiliation b {before}\na/x told s1 done\nb/y asks s2 unregister\nb/y told s2 done\n\
+                 a/x asks q1 affiliations {before}\na/x told q1 jids{after}"
+            )
+        };
+        let b = Key::Affiliation("b".to_owned());
+        assert!(is_explained(&b, &of("member", "")) && !is_explained(&b, &of("member", " b")));
+        assert!(is_explained(&b, &of("admin", " b")) && !is_explained(&b, &of("admin", "")));
+    }
+}
