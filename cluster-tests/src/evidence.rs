@@ -3,6 +3,7 @@
 
 mod goodbyes;
 mod order;
+mod ranks;
 mod seating;
 mod sight;
 mod stay;
@@ -17,6 +18,7 @@ use crate::run_dir::Run;
 
 pub(crate) use goodbyes::goodbyes;
 pub(crate) use order::Order;
+pub(crate) use ranks::Ranks;
 pub(crate) use seating::{Departure, Gone, Seat, Seating};
 pub(crate) use sight::{Presence, Reader, Sight};
 pub(crate) use stay::{Session, Stay};
@@ -55,6 +57,8 @@ pub(crate) struct Room<'a> {
     pub entries: Vec<&'a Entry>,
     /// M(r): the messages with a text, of all lives.
     pub committed: Committed,
+    /// Where in M(r) each of them stands, by what the room calls it.
+    pub positions: BTreeMap<String, usize>,
     /// At which position of M(r) each life begins.
     pub lives: Vec<usize>,
     pub seating: Seating<'a>,
@@ -186,7 +190,8 @@ fn room<'a>(jid: &'a str, lines: Vec<&'a Line>, entries: Vec<&'a Entry>, reader:
     let (committed, lives) = committed(jid, &entries);
     let sessions = stay::sessions(jid, &lines, reader);
     let shard = entries.first().map(|entry| entry.shard);
-    Room { jid, shard, lines, seating: Seating::of(&entries), entries, committed, lives, sessions }
+    let positions = committed.positions().into_iter().map(|(name, position)| (name.to_owned(), position)).collect();
+    Room { jid, shard, lines, seating: Seating::of(&entries), entries, committed, positions, lives, sessions }
 }
 
 /// For each room what is in force of its shard's log from its first entry on.

@@ -39,12 +39,17 @@ pub(crate) const PROMISES: &[Promise] = &[
     promise("I3", "acknowledged is durable", i3_durable::check),
     promise("I4", "at most once per send", i4_at_most_once::check),
     promise("I5", "no phantom, no damage", i5_no_phantom::check),
+    promise("I6", "honest unknown", i6_honest_unknown::check),
+    promise("I7", "join cut", i7_join_cut::check),
     promise("I9", "affiliations, settings", |evidence| i9_linearizable::check(evidence.run)),
+    promise("I10", "bans and other bars", i10_ban::check),
     promise("I11", "nicks", |evidence| i11_nick::check(evidence.run)),
     promise("I12", "one room", |evidence| i12_one_room::check(evidence.run)),
     promise("I13", "roster converges", i13_roster_converges::check),
     promise("I14", "no ghosts", i14_no_ghosts::check),
     promise("I15", "no false departure", i15_no_false_departure::check),
+    promise("I16", "self-ping is honest", i16_self_ping::check),
+    promise("I19", "privacy", i19_privacy::check),
     promise("I21", "replicas agree", i21_replicas_agree::check),
 ];
 
@@ -182,7 +187,7 @@ mod tests {
     use crate::sketch::run;
 
     /// A run that is short and whole.
-    const WHOLE: &str = "- phase setting\nA enter e1 ada\n= create A ada\nA sees ada moderator 201,110\nA inside e1 ada moderator\nA joined\n\
+    const WHOLE: &str = "- phase setting\nA enter e1 ada\n= create A ada\nA sees ada moderator 201,110\nA made e1 ada\nA joined\n\
                          A invoke s1\n= say 1 s1 ada A\nA received 1 s1\nA ok s1 1\n- phase looking\n- phase over";
 
     #[test]

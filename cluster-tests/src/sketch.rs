@@ -93,6 +93,9 @@ fn event(words: &[&str]) -> Event {
         "ok" => Event::said(&must(1), &must(2)),
         "done" => done(Answer::Done),
         "inside" => done(Answer::Inside { nick: must(2), created: false, affiliation: "none".to_owned(), role: must(3) }),
+        "made" => {
+            done(Answer::Inside { nick: must(2), created: true, affiliation: "owner".to_owned(), role: "moderator".to_owned() })
+        }
         "nicks" => done(Answer::Nicks { nicks: words[2..].iter().map(|nick| (*nick).to_owned()).collect() }),
         "pong" => done(Answer::Joined { joined: must(2) == "true" }),
         "count" => {
@@ -106,6 +109,7 @@ fn event(words: &[&str]) -> Event {
         "seen" => Event::Seen { stanza: must(1) },
         "sees" => seen("", &words[1..]),
         "misses" => seen(" type='unavailable'", &words[1..]),
+        "topic" => Event::Seen { stanza: format!("<message from='{ROOM}' type='groupchat'><subject/></message>") },
         "whispered" => Event::Seen {
             stanza: format!("<message from='{ROOM}/{}' type='chat' id='{}'><body>x</body></message>", must(1), must(2)),
         },

@@ -1,14 +1,19 @@
 //! One checker for each numbered promise.
 
+pub(crate) mod i10_ban;
 pub mod i11_nick;
 pub mod i12_one_room;
 pub(crate) mod i13_roster_converges;
 pub(crate) mod i14_no_ghosts;
 pub(crate) mod i15_no_false_departure;
+pub(crate) mod i16_self_ping;
+pub(crate) mod i19_privacy;
 pub mod i1_order;
 pub(crate) mod i21_replicas_agree;
 pub mod i2_gap_free;
 pub mod i3_durable;
 pub mod i4_at_most_once;
 pub(crate) mod i5_no_phantom;
+pub(crate) mod i6_honest_unknown;
+pub(crate) mod i7_join_cut;
 pub mod i9_linearizable;

@@ -19,6 +19,8 @@ pub(crate) enum Sight {
     Subject,
     /// A message of the room itself: the codes of §10.2.1.
     Codes(Vec<u16>),
+    /// §9: the affiliation of somebody who is not there changed; by its JID.
+    Notice(Vec<String>),
     /// Something else, such as an error.
     Other,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Presence {
     pub nick: Option<String>,
     pub unavailable: bool,
     pub codes: Vec<u16>,
-    /// Real JIDs that it shows.
+    /// Real JIDs that it shows, also of whoever did it.
     pub jids: Vec<String>,
     pub affiliation: String,
     pub role: String,
@@ -106,6 +108,7 @@ fn sight(element: &Element, room: &str) -> Sight {
         ("presence", _, nick) => Sight::Presence(presence(element, nick)),
         ("message", Some("groupchat"), _) if element.child("subject", ns::CLIENT).is_some() => Sight::Subject,
         ("message", Some("groupchat"), None) => Sight::Codes(codes(element)),
+        ("message", _, None) => Sight::Notice(jids(element)),
         ("message", kind, Some(from)) if kind != Some("groupchat") => {
             Sight::Whisper { from, send: element.attribute("id").map(str::to_owned) }
         }
@@ -115,17 +118,30 @@ fn sight(element: &Element, room: &str) -> Sight {
 
 fn presence(element: &Element, nick: Option<String>) -> Presence {
     let x = element.child("x", ns::MUC_USER);
-    let items: Vec<&Element> = x.into_iter().flat_map(Element::children).filter(|child| child.name() == "item").collect();
+    let items = items(element);
     let of_item = |name| items.first().and_then(|item| item.attribute(name)).unwrap_or_default().to_owned();
     Presence {
         nick,
         unavailable: element.attribute("type") == Some("unavailable"),
         codes: codes(element),
-        jids: items.iter().filter_map(|item| item.attribute("jid")).map(str::to_owned).collect(),
+        jids: jids(element),
         affiliation: of_item("affiliation"),
         role: of_item("role"),
         destroyed: x.is_some_and(|x| x.child("destroy", ns::MUC_USER).is_some()),
     }
+}
+
+fn items(element: &Element) -> Vec<&Element> {
+    let x = element.child("x", ns::MUC_USER).into_iter();
+    x.flat_map(Element::children).filter(|child| child.name() == "item").collect()
+}
+
+/// Of whom it speaks, and of whoever did it to them.
+fn jids(element: &Element) -> Vec<String> {
+    let items = items(element);
+    let actors = items.iter().flat_map(|item| item.children()).filter(|child| child.name() == "actor");
+    let all = items.iter().copied().chain(actors);
+    all.filter_map(|element| element.attribute("jid")).map(str::to_owned).collect()
 }
 
 fn codes(element: &Element) -> Vec<u16> {

@@ -1,0 +1,131 @@
+//! I7, the join cut: who enters is shown who is there, then itself, then history, then the subject, and from there on what happens. The history ends
+//! exactly before its entry in the log, and has no hole.
+
+use crate::evidence::{Evidence, Room, Session, Sight, Stay};
+use crate::history::{Event, Line};
+use crate::verdict::{Breach, Findings, Verdict};
+
+/// Checks every stay.
+pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
+    let of_room = |room: &Room<'_>| room.stays().map(|(session, stay)| of_stay(room, session, stay)).collect::<Findings>();
+    evidence.rooms.values().map(of_room).collect::<Findings>().verdict("nobody entered a room")
+}
+
+fn of_stay(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>) -> Findings {
+    let Some(joined) = stay.joined else { return Findings::default() };
+    let mut breaches: Vec<Breach> = out_of_order(session, stay).into_iter().collect();
+    breaches.extend(cut(room, session, stay, joined));
+    Findings { breaches, checked: 1 }
+}
+
+/// What is shown when one enters, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Part {
+    Others,
+    Itself,
+    History,
+    Subject,
+    Live,
+}
+
+/// §7.2.2, §7.2.13, §7.2.15. Only the way in is looked at: whoever enters again while inside is shown all of it again.
+fn out_of_order(session: &Session<'_>, stay: &Stay<'_>) -> Option<Breach> {
+    let mut last: Option<(Part, &Line)> = None;
+    for (line, sight) in &stay.lines {
+        if matches!(line.event, Event::Joined) {
+            return None;
+        }
+        let Some(part) = part(line, sight.as_ref(), last.map(|(part, _)| part)) else { continue };
+        match last {
+            Some((before, earlier)) if before > part => {
+                let what = format!("{} is shown {part:?} behind {before:?} when it enters", session.name);
+                return Some(Breach::new(what, &[earlier, line]));
+            }
+            _ => last = Some((part, line)),
+        }
+    }
+    None
+}
+
+fn part(line: &Line, sight: Option<&Sight>, before: Option<Part>) -> Option<Part> {
+    match (&line.event, sight) {
+        (Event::Received { delayed, .. }, _) => Some(if *delayed { Part::History } else { Part::Live }),
+        (_, Some(Sight::Subject)) => Some(Part::Subject),
+        // What is left of an earlier stay of the same address is no part of this one.
+        (_, Some(Sight::Presence(presence))) if presence.unavailable && before.is_none() => None,
+        (_, Some(Sight::Presence(presence))) if presence.is_own() => Some(Part::Itself),
+        (_, Some(Sight::Presence(presence))) if presence.nick.is_some() => Some(Part::Others),
+        _ => None,
+    }
+}
+
+/// The history is a stretch of M(r) that ends where the session came in.
+fn cut(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, joined: &Line) -> Vec<Breach> {
+    let position = |stanza_id: &str| room.positions.get(stanza_id).copied();
+    let before = stay.shown().take_while(|(line, _, _)| line.at <= joined.at);
+    let history: Vec<(&Line, usize)> = before.filter(|shown| shown.2).filter_map(|shown| Some((shown.0, position(shown.1)?))).collect();
+    let torn = history.windows(2).find(|pair| pair[1].1 != pair[0].1 + 1);
+    let mut breaches = Vec::new();
+    if let Some([(earlier, from), (later, to)]) = torn {
+        let what = format!("{} is shown number {to} of the room behind number {from}, in the history", session.name);
+        breaches.push(Breach::new(what, &[earlier, later]));
+    }
+    let (Some((line, last)), Some((first, _))) = (history.last(), stay.entry.filter(|(first, last)| first == last)) else {
+        return breaches;
+    };
+    // The next one was there already when the session came in.
+    let next = room.committed.messages.get(last + 1).and_then(|message| room.message(&message.stanza_id));
+    let skipped = next.filter(|next| next.index < first);
+    breaches.extend(skipped.map(|entry| {
+        let what = format!("{} is not shown the last of the history, which ends with number {last}", session.name);
+        Breach::new(what, &[line, joined]).with(&[entry])
+    }));
+    breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::run;
+
+    fn judged(text: &str) -> Verdict {
+        check(&Evidence::of(&run(text)))
+    }
+
+    #[track_caller]
+    fn breach(text: &str) -> String {
+        match judged(text) {
+            Verdict::Fail(breaches) => breaches[0].what.clone(),
+            other => panic!("{other}"),
+        }
+    }
+
+    const SAID: &str = "= create A ada\nA invoke s1\n= say 1 s1 ada A\n= say 2 s2 ada A\n= say 3 s3 ada A\n= join B bob\n= say 4 s4 ada A\n";
+
+    #[test]
+    fn the_end_of_what_was_said_before_and_then_what_is_said_passes() {
+        let text = format!("{SAID}B sees ada\nB sees bob - 110\nB shown 2 s2\nB shown 3 s3\nB topic\nB joined\nB received 4 s4");
+        assert_eq!(judged(&text), Verdict::Pass { checked: 1 });
+    }
+
+    #[test]
+    fn a_history_with_a_hole_or_without_its_end_fails() {
+        let hole = format!("{SAID}B sees bob - 110\nB shown 1 s1\nB shown 3 s3\nB topic\nB joined\nB received 4 s4");
+        assert_eq!(breach(&hole), "B is shown number 2 of the room behind number 0, in the history");
+        let short = format!("{SAID}B sees bob - 110\nB shown 1 s1\nB shown 2 s2\nB topic\nB joined\nB received 4 s4");
+        assert_eq!(breach(&short), "B is not shown the last of the history, which ends with number 1");
+    }
+
+    #[test]
+    fn what_is_shown_in_another_order_fails() {
+        let early = format!("{SAID}B sees bob - 110\nB sees ada\nB topic\nB joined");
+        assert_eq!(breach(&early), "B is shown Others behind Itself when it enters");
+        let live = format!("{SAID}B sees bob - 110\nB received 4 s4\nB topic\nB joined");
+        assert_eq!(breach(&live), "B is shown Subject behind Live when it enters");
+    }
+
+    #[test]
+    fn nobody_enters_nothing_is_tested() {
+        assert!(matches!(judged(SAID), Verdict::Untested(_)));
+    }
+}
