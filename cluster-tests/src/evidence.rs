@@ -7,6 +7,7 @@ mod ranks;
 mod seating;
 mod sight;
 mod stay;
+mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub(crate) use ranks::Ranks;
 pub(crate) use seating::{Departure, Gone, Seat, Seating};
 pub(crate) use sight::{Presence, Reader, Sight};
 pub(crate) use stay::{Session, Stay};
+pub(crate) use trouble::Trouble;
 
 /// All that a run tells.
 pub(crate) struct Evidence<'a> {
@@ -36,6 +38,8 @@ pub(crate) struct Evidence<'a> {
     pub phases: BTreeMap<Phase, u64>,
     /// What was done to the nodes, in the order of time.
     pub faults: Vec<(&'a Line, &'a FaultLine)>,
+    /// The same, by fault.
+    pub troubles: Vec<Trouble<'a>>,
 }
 
 /// Something that a session asked for.
@@ -76,7 +80,9 @@ impl<'a> Evidence<'a> {
                 stay::locate(room, order);
             }
         }
-        Evidence { run, rooms, asked, orders, phases: phases(run), faults: faults(run) }
+        let faults = faults(run);
+        let troubles = trouble::troubles(&faults);
+        Evidence { run, rooms, asked, orders, phases: phases(run), faults, troubles }
     }
 
     /// When a phase began; none if the run never got there.

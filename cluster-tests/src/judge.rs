@@ -49,8 +49,11 @@ pub(crate) const PROMISES: &[Promise] = &[
     promise("I14", "no ghosts", i14_no_ghosts::check),
     promise("I15", "no false departure", i15_no_false_departure::check),
     promise("I16", "self-ping is honest", i16_self_ping::check),
+    promise("I18", "a minority refuses", i18_minority_refuses::check),
     promise("I19", "privacy", i19_privacy::check),
+    promise("I20", "recovery", i20_recovery::check),
     promise("I21", "replicas agree", i21_replicas_agree::check),
+    promise("I23", "bounded", i23_bounded::check),
 ];
 
 /// What became of a run.

@@ -39,7 +39,8 @@ fn is_strict(entry: &Entry) -> bool {
             Standing::Affiliation { affiliation, .. } => affiliation == "outcast" || affiliation == "none",
         }),
         Deed::Configure { fields, .. } => {
-            fields.get("membersonly").is_some_and(|value| value == "1") || fields.get("roomsecret").is_some_and(|secret| !secret.is_empty())
+            fields.get("membersonly").is_some_and(|value| value == "1")
+                || fields.get("roomsecret").is_some_and(|secret| !secret.is_empty())
         }
         _ => false,
     }
@@ -52,10 +53,11 @@ fn admission(room: &Room<'_>, ranks: &Ranks<'_>, entry: &Entry, jid: &str) -> Op
     let secret = ranks.secret.filter(|secret| !secret.is_empty())?;
     // Who is in, and asks to be shown everything anew, needs no password.
     let before = room.seating.seats.iter().filter(|seat| seat.jid == jid && seat.taken.index < entry.index);
-    let is_in = before.last().is_some_and(|seat| seat.ends_behind(entry.index - 1) && same_session(seat.taken, entry));
-    let (session, stay) = room.stays().find(|(session, stay)| {
-        session.jid == jid && stay.entry == Some((entry.index, entry.index))
-    })?;
+    let is_in = before
+        .max_by_key(|seat| seat.taken.index)
+        .is_some_and(|seat| seat.ends_behind(entry.index - 1) && same_session(seat.taken, entry));
+    let (session, stay) =
+        room.stays().find(|(session, stay)| session.jid == jid && stay.entry == Some((entry.index, entry.index)))?;
     let enters = stay.lines.iter().take_while(|(line, _)| !matches!(line.event, Event::Joined));
     let asked = enters.filter_map(|(line, _)| match &line.event {
         Event::Invoke { act: Act::Enter { password, .. }, .. } => Some((*line, password.as_deref())),
@@ -74,7 +76,11 @@ fn same_session(one: &Entry, other: &Entry) -> bool {
 fn remaining(room: &Room<'_>, ranks: &Ranks<'_>, entry: &Entry) -> Vec<Breach> {
     let seats = room.seating.seats.iter().filter(|seat| seat.covers(entry.index));
     let barred = seats.filter_map(|seat| Some((seat, ranks.bars(bare(seat.jid))?)));
-    barred.map(|(seat, why)| Breach::new(format!("{} still sits in {}, and is {why}", seat.jid, room.jid), &[]).with(&[seat.taken, entry])).collect()
+    barred
+        .map(|(seat, why)| {
+            Breach::new(format!("{} still sits in {}, and is {why}", seat.jid, room.jid), &[]).with(&[seat.taken, entry])
+        })
+        .collect()
 }
 
 /// Whoever was removed hears nothing of what comes behind.
@@ -101,7 +107,9 @@ fn deaf(room: &Room<'_>) -> Findings {
 fn kept(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let mut done: BTreeMap<Deal<'_>, Vec<&Line>> = BTreeMap::new();
     for asked in evidence.asked.values().filter(|asked| asked.line.room == room.jid) {
-        let (Some(Answer::Done), Some(deal)) = (asked.answer(), Deal::asked(full(&asked.line.session), asked.act)) else { continue };
+        let (Some(Answer::Done), Some(deal)) = (asked.answer(), Deal::asked(full(&asked.line.session), asked.act)) else {
+            continue;
+        };
         done.entry(deal).or_default().push(asked.line);
     }
     let mut logged: BTreeMap<Deal<'_>, usize> = BTreeMap::new();
@@ -112,7 +120,14 @@ fn kept(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     }
     let lost = done.iter().filter(|(deal, lines)| logged.get(deal).copied().unwrap_or(0) < lines.len());
     let breach = |(deal, lines): (&Deal<'_>, &Vec<&Line>)| {
-        let what = format!("{} was told {} times that {} is {} in {}, and the log has it less often", deal.by, lines.len(), deal.whom, deal.what, room.jid);
+        let what = format!(
+            "{} was told {} times that {} is {} in {}, and the log has it less often",
+            deal.by,
+            lines.len(),
+            deal.whom,
+            deal.what,
+            room.jid
+        );
         Breach::new(what, lines)
     };
     Findings { breaches: lost.map(breach).collect(), checked: 0 }
@@ -185,14 +200,20 @@ mod tests {
         let closed = format!("{BOTH}= affiliation b@s member\n= configure membersonly:1\n");
         assert_eq!(judged(&closed), Verdict::Pass { checked: 1 });
         assert!(breach(&format!("{closed}= join c@s/1 cid")).starts_with("c@s/1 is let into r@s, and is no member"));
-        let secret = format!("{BOTH}= configure roomsecret:sesame\nc@s/1 enter e1 cid PASSWORD\n= join c@s/1 cid\nc@s/1 sees cid - 110\nc@s/1 joined");
+        let secret = format!(
+            "{BOTH}= configure roomsecret:sesame\nc@s/1 enter e1 cid PASSWORD\n= join c@s/1 cid\nc@s/1 sees cid - 110\nc@s/1 joined"
+        );
         assert!(judged(&secret.replace("PASSWORD", "sesame")).passed());
-        assert_eq!(breach(&secret.replace("PASSWORD", "x")), r#"c@s/1 is let into r@s with Some("x"), and the password is "sesame""#);
+        assert_eq!(
+            breach(&secret.replace("PASSWORD", "x")),
+            r#"c@s/1 is let into r@s with Some("x"), and the password is "sesame""#
+        );
     }
 
     #[test]
     fn who_is_kicked_hears_nothing() {
-        let text = format!("{BOTH}= role bob none\na@s/1 invoke s1\n= say 1 s1 ada a@s/1\na@s/1 received 1 s1\nb@s/1 received 1 s1");
+        let text =
+            format!("{BOTH}= role bob none\na@s/1 invoke s1\n= say 1 s1 ada a@s/1\na@s/1 received 1 s1\nb@s/1 received 1 s1");
         assert_eq!(breach(&text), "b@s/1 is shown what is said in r@s when it has no seat there any more");
     }
 

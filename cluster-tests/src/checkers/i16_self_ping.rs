@@ -25,7 +25,8 @@ fn of_ping(evidence: &Evidence<'_>, asked: &Asked<'_>) -> Findings {
             false => format!("{} is told not to be in {}, and sat there all the while it asked", asked.line.session, room.jid),
         };
         let last = room.seating.seats.iter().rfind(|seat| seat.jid == jid && seat.taken.index <= span.1);
-        let entries: Vec<_> = last.into_iter().flat_map(|seat| [Some(seat.taken), seat.until.map(|until| until.0)]).flatten().collect();
+        let entries: Vec<_> =
+            last.into_iter().flat_map(|seat| [Some(seat.taken), seat.until.map(|until| until.0)]).flatten().collect();
         Breach::new(what, &[asked.line, end]).with(&entries)
     });
     Findings { breaches: breach.into_iter().collect(), checked: 1 }
@@ -34,7 +35,9 @@ fn of_ping(evidence: &Evidence<'_>, asked: &Asked<'_>) -> Findings {
 fn has_come(room: &Room<'_>, asked: &Asked<'_>) -> bool {
     let stays = room.stays().filter(|(session, _)| session.name == asked.line.session);
     let at = asked.line.at;
-    stays.into_iter().any(|(_, stay)| stay.joined.is_some_and(|joined| joined.at <= at) && stay.left.is_none_or(|left| left.at > at))
+    stays
+        .into_iter()
+        .any(|(_, stay)| stay.joined.is_some_and(|joined| joined.at <= at) && stay.left.is_none_or(|left| left.at > at))
 }
 
 /// Whether it is so behind any of the entries from one to another.
@@ -76,9 +79,12 @@ mod tests {
 
     #[test]
     fn who_is_in_is_told_so_and_who_is_not_is_told_not() {
-        let text = format!("= create A ada\nA joined\n= join B bob\n{SAID}@ 1\nB ping p1\nB pong p1 true\nC ping p2\nC pong p2 false");
+        let text =
+            format!("= create A ada\nA joined\n= join B bob\n{SAID}@ 1\nB ping p1\nB pong p1 true\nC ping p2\nC pong p2 false");
         assert_eq!(judged(&text), Verdict::Pass { checked: 2 });
-        let meanwhile = format!("= create A ada\nA joined\n{SAID}@ 1\nB ping p1\n= join B bob\nB pong p1 true\nB ping p2\n@ 2\n= leave B\nB pong p2 false");
+        let meanwhile = format!(
+            "= create A ada\nA joined\n{SAID}@ 1\nB ping p1\n= join B bob\nB pong p1 true\nB ping p2\n@ 2\n= leave B\nB pong p2 false"
+        );
         assert_eq!(judged(&meanwhile), Verdict::Pass { checked: 2 });
     }
 

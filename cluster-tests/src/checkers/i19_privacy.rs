@@ -15,10 +15,14 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
 }
 
 fn whispers(room: &Room<'_>) -> Findings {
-    let sent: BTreeMap<&str, &Entry> = room.entries.iter().filter_map(|entry| match &entry.deed {
-        Deed::Whisper { send: Some(send), .. } => Some((send.as_str(), *entry)),
-        _ => None,
-    }).collect();
+    let sent: BTreeMap<&str, &Entry> = room
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.deed {
+            Deed::Whisper { send: Some(send), .. } => Some((send.as_str(), *entry)),
+            _ => None,
+        })
+        .collect();
     let mut findings = Findings::default();
     for (session, stay) in room.stays() {
         let mut heard: BTreeMap<&str, &Line> = BTreeMap::new();
@@ -27,7 +31,8 @@ fn whispers(room: &Room<'_>) -> Findings {
             findings.checked += 1;
             let entry = sent.get(send.as_str()).copied();
             let twice = heard.insert(send, line);
-            let what = strayed(room, session, (from, send), entry).or(twice.map(|_| format!("{} is told {send} twice", session.name)));
+            let what =
+                strayed(room, session, (from, send), entry).or(twice.map(|_| format!("{} is told {send} twice", session.name)));
             let proof: Vec<&Line> = twice.into_iter().chain([*line]).collect();
             let entries: Vec<&Entry> = entry.into_iter().collect();
             findings.breaches.extend(what.map(|what| Breach::new(what, &proof).with(&entries)));
@@ -115,7 +120,10 @@ impl<'a> Eyes<'a> {
 }
 
 fn told(session: &Session<'_>, line: &Line) -> Breach {
-    Breach::new(format!("{} is shown the JID of somebody else, and is no moderator in a room that shows them to all", session.name), &[line])
+    Breach::new(
+        format!("{} is shown the JID of somebody else, and is no moderator in a room that shows them to all", session.name),
+        &[line],
+    )
 }
 
 #[cfg(test)]
@@ -135,7 +143,8 @@ mod tests {
         }
     }
 
-    const THREE: &str = "= create a@s/1 ada\n= join b@s/1 bob\n= join c@s/1 cid\na@s/1 whisper w1 bob x\n= whisper w1 ada bob a@s/1 x\n";
+    const THREE: &str =
+        "= create a@s/1 ada\n= join b@s/1 bob\n= join c@s/1 cid\na@s/1 whisper w1 bob x\n= whisper w1 ada bob a@s/1 x\n";
 
     #[test]
     fn a_whisper_is_for_one() {

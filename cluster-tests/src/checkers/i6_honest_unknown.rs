@@ -1,4 +1,5 @@
 //! I6, honest unknown: a send that its sender gave up is in the log once or never, and everybody is told the same; one that was refused is not there.
+//! Who is told to wait does not know: the node that says so may not reach those who have the message already.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,9 @@ fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let (entries, shown) = (entries(room), shown(room));
     let mut findings = Findings::default();
     for line in &room.lines {
-        let Event::Invoke { send, act: Act::Say { .. } | Act::Subject { .. } | Act::Whisper { .. } } = &line.event else { continue };
+        let Event::Invoke { send, act: Act::Say { .. } | Act::Subject { .. } | Act::Whisper { .. } } = &line.event else {
+            continue;
+        };
         let Some(asked) = evidence.asked.get(send.as_str()) else { continue };
         let end = asked.end.map(|end| &end.event);
         if matches!(end, Some(Event::Ok { .. })) {
@@ -27,7 +30,7 @@ fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
         findings.checked += 1;
         let there: &[&Entry] = entries.get(send.as_str()).map_or(&[], Vec::as_slice);
         let seen = shown.get(send.as_str()).copied();
-        let is_refused = matches!(end, Some(Event::Refused { .. }));
+        let is_refused = matches!(end, Some(Event::Refused { error, .. }) if !error.starts_with("wait"));
         let what = match (is_refused, there.len(), seen) {
             (true, 1.., _) => format!("{send} was refused, and the room has it"),
             (true, 0, Some(_)) => format!("{send} was refused, and is shown"),
@@ -78,13 +81,13 @@ mod tests {
 
     #[test]
     fn what_was_given_up_may_be_there_or_not() {
-        let text = "= create A ada\nA invoke s1\nA unknown s1\n= say 1 s1 ada A\nA invoke s2\nA unknown s2\nA invoke s3\nA refused s3 wait x";
+        let text = "= create A ada\nA invoke s1\nA unknown s1\n= say 1 s1 ada A\nA invoke s2\nA unknown s2\nA invoke s3\nA refused s3 wait x\n= say 3 s3 ada A";
         assert_eq!(judged(text), Verdict::Pass { checked: 3 });
     }
 
     #[test]
     fn what_was_refused_is_not_there() {
-        let refused = "= create A ada\nA invoke s1\nA refused s1 wait resource-constraint\n";
+        let refused = "= create A ada\nA invoke s1\nA refused s1 auth forbidden\n";
         assert_eq!(breach(&format!("{refused}= say 1 s1 ada A")), "s1 was refused, and the room has it");
         assert_eq!(breach(&format!("{refused}B received 1 s1")), "s1 was refused, and is shown");
     }

@@ -63,7 +63,8 @@ fn part(line: &Line, sight: Option<&Sight>, before: Option<Part>) -> Option<Part
 fn cut(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, joined: &Line) -> Vec<Breach> {
     let position = |stanza_id: &str| room.positions.get(stanza_id).copied();
     let before = stay.shown().take_while(|(line, _, _)| line.at <= joined.at);
-    let history: Vec<(&Line, usize)> = before.filter(|shown| shown.2).filter_map(|shown| Some((shown.0, position(shown.1)?))).collect();
+    let history: Vec<(&Line, usize)> =
+        before.filter(|shown| shown.2).filter_map(|shown| Some((shown.0, position(shown.1)?))).collect();
     let torn = history.windows(2).find(|pair| pair[1].1 != pair[0].1 + 1);
     let mut breaches = Vec::new();
     if let Some([(earlier, from), (later, to)]) = torn {
@@ -100,7 +101,8 @@ mod tests {
         }
     }
 
-    const SAID: &str = "= create A ada\nA invoke s1\n= say 1 s1 ada A\n= say 2 s2 ada A\n= say 3 s3 ada A\n= join B bob\n= say 4 s4 ada A\n";
+    const SAID: &str =
+        "= create A ada\nA invoke s1\n= say 1 s1 ada A\n= say 2 s2 ada A\n= say 3 s3 ada A\n= join B bob\n= say 4 s4 ada A\n";
 
     #[test]
     fn the_end_of_what_was_said_before_and_then_what_is_said_passes() {

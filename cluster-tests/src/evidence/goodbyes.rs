@@ -1,7 +1,7 @@
 //! Who is seen to go, against who went. What a session is shown of a room comes in the order of the log, so the messages around a farewell say
 //! between which entries it must stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Departure, Gone, Presence, Room, Session, Stay, bare};
 use crate::history::{Event, Line};
@@ -40,8 +40,13 @@ struct Walk<'r, 'a> {
 /// Goes through a stay. Nothing can be said of one if it is not known by which entry it began.
 pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: &Stay<'a>) -> Goodbyes<'r, 'a> {
     let Some((first, _)) = stay.entry.filter(|(first, last)| first == last) else { return Goodbyes::default() };
+    let own = room.seating.seats.iter().filter(|seat| seat.jid == session.jid);
+    let own: BTreeSet<(u64, &str)> = own.filter_map(|seat| Some((seat.until?.0.index, seat.nick))).collect();
+    // That it goes itself, or is called something else, it is told in another way; and the end of a room is the end of all of them.
+    let of_others =
+        |departure: &&Departure<'_>| departure.how != Gone::Destroyed && !own.contains(&(departure.entry.index, departure.nick));
     let mut departures: BTreeMap<&str, Vec<&Departure<'_>>> = BTreeMap::new();
-    for departure in room.seating.departures.iter().filter(|departure| departure.how != Gone::Destroyed) {
+    for departure in room.seating.departures.iter().filter(of_others) {
         departures.entry(departure.nick).or_default().push(departure);
     }
     let mut walk =
@@ -99,7 +104,7 @@ impl<'r, 'a> Walk<'r, 'a> {
 
     /// Those of its own account it is not always shown: they may be itself.
     fn end(mut self, own: &str, from: u64, to: u64) -> Goodbyes<'r, 'a> {
-        let seen: std::collections::BTreeSet<(u64, &str)> =
+        let seen: BTreeSet<(u64, &str)> =
             self.found.matched.iter().map(|(_, departure)| (departure.entry.index, departure.nick)).collect();
         let due =
             |departure: &&&Departure<'_>| departure.bare != own && departure.entry.index > from && departure.entry.index < to;

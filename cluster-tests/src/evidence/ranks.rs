@@ -34,7 +34,11 @@ impl<'a> Ranks<'a> {
 
     fn item(&mut self, item: &'a Standing) {
         if let Standing::Affiliation { jid, affiliation, .. } = item {
-            if affiliation == "none" { self.affiliations.remove(jid.as_str()) } else { self.affiliations.insert(jid, affiliation) };
+            if affiliation == "none" {
+                self.affiliations.remove(jid.as_str())
+            } else {
+                self.affiliations.insert(jid, affiliation)
+            };
         }
     }
 
