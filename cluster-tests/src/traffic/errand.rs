@@ -1,6 +1,6 @@
 //! What somebody has to do, one thing behind the other, beside what the dice say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tokio::time::{Duration, Instant};
 
@@ -24,37 +24,37 @@ pub(super) struct Errand {
     pub must: bool,
 }
 
-/// What is to be done, and what of it is under way.
+/// What is to be done, and what of it is under way: in each room one thing behind the other.
 pub(super) struct Errands {
     waiting: VecDeque<Errand>,
-    under_way: Option<(String, Errand)>,
-    /// Since when the first one waits.
-    since: Instant,
+    /// By the names of the sends.
+    under_way: BTreeMap<String, Errand>,
+    /// When something was last begun or came to its end.
+    progress: Instant,
 }
 
 impl Errands {
     /// Nothing.
     pub fn none() -> Errands {
-        Errands { waiting: VecDeque::new(), under_way: None, since: Instant::now() }
+        Errands { waiting: VecDeque::new(), under_way: BTreeMap::new(), progress: Instant::now() }
     }
 
     /// Several things in one room.
     pub fn add(&mut self, room: usize, acts: Vec<Act>, tries: u32, must: bool) {
         if self.is_done() {
-            self.since = Instant::now();
+            self.progress = Instant::now();
         }
         self.waiting.extend(acts.into_iter().map(|act| Errand { room, act, tries, must }));
     }
 
     /// Whether all is done.
     pub fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.under_way.is_none()
+        self.waiting.is_empty() && self.under_way.is_empty()
     }
 
     /// Whether nothing is left to do in a room.
     pub fn are_done_in(&self, room: usize) -> bool {
-        let under_way = self.under_way.iter().map(|(_, errand)| errand);
-        self.waiting.iter().chain(under_way).all(|errand| errand.room != room)
+        self.waiting.iter().chain(self.under_way.values()).all(|errand| errand.room != room)
     }
 
     /// Whoever lost its room has nothing to do in it.
@@ -62,25 +62,25 @@ impl Errands {
         self.waiting.retain(|errand| errand.room != room || errand.must);
     }
 
-    /// What could be done now, if nothing is under way.
-    pub fn first(&self) -> Option<&Errand> {
-        self.waiting.front().filter(|_| self.under_way.is_none())
+    /// Takes the first thing that can be done now. What could not be done for too long is given up.
+    pub fn take_ready(&mut self, stage: &Stage, is_ready: impl Fn(&Errand) -> bool) -> Option<Errand> {
+        let mut rooms: BTreeSet<usize> = self.under_way.values().map(|errand| errand.room).collect();
+        let at = self.waiting.iter().position(|errand| rooms.insert(errand.room) && is_ready(errand));
+        let errand = at.and_then(|at| self.waiting.remove(at));
+        if errand.is_some() {
+            self.progress = Instant::now();
+        } else if self.under_way.is_empty() && self.progress.elapsed() > READY_LIMIT {
+            self.progress = Instant::now();
+            if let Some(errand) = self.waiting.pop_front().filter(|errand| errand.must) {
+                complain(stage, &errand, "it was not in the room");
+            }
+        }
+        errand
     }
 
-    /// The first one begins, under this name.
-    pub fn begin(&mut self, send: &str) {
-        self.under_way = self.waiting.pop_front().map(|errand| (send.to_owned(), errand));
-    }
-
-    /// The first one could not be done so far; when that has lasted too long it is given up.
-    pub fn cannot_begin(&mut self, stage: &Stage) {
-        if self.since.elapsed() < READY_LIMIT {
-            return;
-        }
-        self.since = Instant::now();
-        if let Some(errand) = self.waiting.pop_front().filter(|errand| errand.must) {
-            complain(stage, &errand, "it was not in the room");
-        }
+    /// What was taken is under way, under this name.
+    pub fn begin(&mut self, send: String, errand: Errand) {
+        self.under_way.insert(send, errand);
     }
 
     /// What became of a send; one that failed may be tried again.
@@ -91,8 +91,8 @@ impl Errands {
             Event::Unknown { send } => (send, Some("no answer")),
             _ => return,
         };
-        let Some((_, mut errand)) = self.under_way.take_if(|(own, _)| own == send) else { return };
-        self.since = Instant::now();
+        let Some(mut errand) = self.under_way.remove(send) else { return };
+        self.progress = Instant::now();
         let Some(error) = error else { return };
         errand.tries = errand.tries.saturating_sub(1);
         match errand.tries {

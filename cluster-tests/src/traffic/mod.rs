@@ -117,7 +117,7 @@ impl Traffic {
     ///
     /// A sentence that says which node does not let anybody in, or breaks the connection.
     pub async fn look(&self) -> Result<(), String> {
-        look::look(&self.stage.cast.rooms, &self.stage.doors, &self.stage.recorder).await
+        look::look(&self.stage).await
     }
 
     /// Waits until, when all is over, everybody has left.

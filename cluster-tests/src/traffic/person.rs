@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::{Duration, Instant};
 
 use super::cast::{Habit, Part};
-use super::errand::Errands;
+use super::errand::{Errand, Errands};
 use super::finale::Finale;
 use super::kind::Kind;
 use super::scripts::{View, race, say};
@@ -190,7 +190,7 @@ impl Person {
             _ => {}
         }
         self.enter_rooms(session).await?;
-        self.do_errand(session).await?;
+        self.do_errands(session).await?;
         self.open_rooms(session);
         match self.stage.phase() {
             Phase::Setting => self.arrive(session),
@@ -236,21 +236,21 @@ impl Person {
         }
     }
 
-    async fn do_errand(&mut self, session: &mut Session<'_>) -> Result<(), End> {
-        let Some(errand) = self.errands.first().cloned() else { return Ok(()) };
-        let seat = &session.seats[errand.room];
-        let ready = match errand.act {
-            Act::Enter { .. } => seat.place == Place::Outside,
-            Act::Configure { .. } | Act::Affiliation { .. } => true,
-            _ => seat.place == Place::Inside,
-        };
-        if !ready || is_busy(session, errand.room) {
-            self.errands.cannot_begin(&self.stage);
-            return Ok(());
+    async fn do_errands(&mut self, session: &mut Session<'_>) -> Result<(), End> {
+        loop {
+            let is_ready = |errand: &Errand| {
+                let place = session.seats[errand.room].place;
+                let in_place = match errand.act {
+                    Act::Enter { .. } => place == Place::Outside,
+                    Act::Configure { .. } | Act::Affiliation { .. } => true,
+                    _ => place == Place::Inside,
+                };
+                in_place && !is_busy(session, errand.room)
+            };
+            let Some(errand) = self.errands.take_ready(&self.stage, is_ready) else { return Ok(()) };
+            let send = self.ask(session, errand.room, errand.act.clone()).await?;
+            self.errands.begin(send, errand);
         }
-        let send = self.ask(session, errand.room, errand.act).await?;
-        self.errands.begin(&send);
-        Ok(())
     }
 
     /// Once in the rooms that are its own, in the beginning.
@@ -290,7 +290,11 @@ impl Person {
         self.next_wish = Instant::now() + Duration::from_micros((pause / 2 + self.dice.below(pause + 1)) as u64);
         self.habit(session).await?;
         let rooms = self.part().rooms.iter().copied();
-        let free = |room: &usize| session.seats[*room].place == Place::Inside && !is_busy(session, *room);
+        let stage = &self.stage;
+        let free = |room: &usize| {
+            let is_fresh = stage.cast.rooms[*room].kind == Kind::Fresh;
+            !is_fresh && session.seats[*room].place == Place::Inside && !is_busy(session, *room)
+        };
         let rooms: Vec<usize> = rooms.filter(free).collect();
         if rooms.is_empty() || session.sends.count() >= UNDER_WAY_MAX {
             return Ok(());

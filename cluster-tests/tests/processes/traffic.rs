@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster_tests::client::{SERVICE, is_subject};
-use cluster_tests::dice::Dice;
 use cluster_tests::history::Phase;
 use cluster_tests::speaker::spoken;
 use cluster_tests::traffic::{Manner, Profile, Traffic};
@@ -16,7 +15,7 @@ use crate::talk::HISTORY_MAX;
 use crate::{number, three};
 
 /// How long each profile plays.
-const PLAY: Duration = Duration::from_millis(1500);
+const PLAY: Duration = Duration::from_millis(700);
 
 /// How long people may take to get where they are to be. The machines that run this are slow and shared.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -38,41 +37,23 @@ const RULES: [&str; 8] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_every_profile_works_while_nothing_is_broken() {
-    let mut cluster = three(&[HISTORY_MAX]);
-    let failed = play_all(&mut cluster, &Profile::ALL, Faults::None).await;
+    let cluster = three(&[HISTORY_MAX]);
+    let failed = play_all(&cluster, &Profile::ALL).await;
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn goes_on_while_homes_are_killed_and_frozen() {
-    let mut cluster = three(&[HISTORY_MAX]);
-    let failed = play_all(&mut cluster, &[Profile::Mixed], Faults::Some).await;
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
-}
-
-/// What happens to the nodes meanwhile.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Faults {
-    /// Nothing.
-    None,
-    /// One is killed, one is frozen.
-    Some,
 }
 
 /// Returns what went wrong.
-async fn play_all(cluster: &mut Cluster, profiles: &[Profile], faults: Faults) -> Vec<String> {
+async fn play_all(cluster: &Cluster, profiles: &[Profile]) -> Vec<String> {
     let seed = number("CONCLAVE_SEED").unwrap_or(SEED);
     let only = std::env::var("CONCLAVE_TRAFFIC").map(|name| Profile::parse(&name).unwrap());
     let profiles = only.map_or(profiles.to_vec(), |only| vec![only]);
     let mut failed = Vec::new();
     for profile in profiles {
-        let name = if faults == Faults::None { "traffic" } else { "faults" };
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jsonl", profile.name()));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("traffic-{}.jsonl", profile.name()));
         let recorder = Recorder::to(&path).unwrap();
         let manner = Manner { profile, seed, rate: 120, kept: Some(5000) };
-        let played = play(cluster, manner, &recorder, faults).await;
-        let complaints =
-            played.map_or_else(|error| vec![error], |rooms| complaints(&recorder.history(), &rooms, profile, faults));
+        let played = play(cluster, manner, &recorder).await;
+        let complaints = played.map_or_else(|error| vec![error], |rooms| complaints(&recorder.history(), &rooms, profile));
         if !complaints.is_empty() {
             failed.push(format!("{}, {}:\n{}", profile.name(), path.display(), complaints.join("\n")));
         }
@@ -81,7 +62,7 @@ async fn play_all(cluster: &mut Cluster, profiles: &[Profile], faults: Faults) -
 }
 
 /// Returns the rooms.
-async fn play(cluster: &mut Cluster, manner: Manner, recorder: &Recorder, faults: Faults) -> Result<Vec<String>, String> {
+async fn play(cluster: &Cluster, manner: Manner, recorder: &Recorder) -> Result<Vec<String>, String> {
     let phase = watch::Sender::new(Phase::Setting);
     let enter = |next| {
         recorder.record("runner", 0, "", Event::Phase { phase: next });
@@ -91,49 +72,36 @@ async fn play(cluster: &mut Cluster, manner: Manner, recorder: &Recorder, faults
     traffic.arrived(LIMIT).await?;
     enter(Phase::Safety);
     tokio::time::sleep(PLAY).await;
-    if faults == Faults::Some {
-        let mut dice = Dice::new(manner.seed);
-        tokio::task::block_in_place(|| break_nodes(cluster, &mut dice));
-        enter(Phase::Heal);
-        tokio::task::block_in_place(|| cluster.await_whole());
-    }
     enter(Phase::Liveness);
     traffic.proved(LIMIT).await?;
     enter(Phase::Looking);
     traffic.quiet(LIMIT).await?;
     traffic.look().await?;
     let rooms = traffic.rooms();
-    for room in &rooms {
-        witness(cluster, room, recorder).await;
-    }
+    witness(cluster, &rooms, recorder).await;
     enter(Phase::Over);
     traffic.ended(LIMIT).await?;
     destroy(cluster, &rooms).await;
     Ok(rooms)
 }
 
-fn break_nodes(cluster: &mut Cluster, dice: &mut Dice) {
-    let nodes = cluster.nodes();
-    let (killed, frozen) = (*dice.pick(&nodes), *dice.pick(&nodes));
-    cluster.kill(killed);
-    std::thread::sleep(PLAY);
-    cluster.restart(killed);
-    cluster.await_whole();
-    cluster.freeze(frozen);
-    std::thread::sleep(2 * PLAY);
-    cluster.thaw(frozen);
-}
-
-/// Somebody is shown all that a room keeps, if it is there.
-async fn witness(cluster: &Cluster, room: &str, recorder: &Recorder) {
+/// Somebody is shown all that the rooms keep.
+async fn witness(cluster: &Cluster, rooms: &[String], recorder: &Recorder) {
     let mut witness = Client::must_open(&cluster.door(1), "looker", "witness").await;
-    let local = room.strip_suffix(&format!("@{SERVICE}")).unwrap();
-    witness.ask_to_enter(local, "witness", "<history maxstanzas='5000'/>").await;
-    witness.until("the subject of the room", |s| is_subject(s) || s.attribute("type") == Some("error")).await;
-    for (stanza_id, send, delayed) in witness.passed().iter().filter_map(spoken) {
-        recorder.record("witness", 1, room, Event::Received { stanza_id, send, delayed, nick: None, body: None });
+    for room in judged(rooms) {
+        let local = room.strip_suffix(&format!("@{SERVICE}")).unwrap();
+        witness.ask_to_enter(local, "witness", "<history maxstanzas='5000'/>").await;
+        witness.until("the subject of the room", is_subject).await;
+        for (stanza_id, send, delayed) in witness.passed().iter().filter_map(spoken) {
+            recorder.record("witness", 1, room, Event::Received { stanza_id, send, delayed, nick: None, body: None });
+        }
     }
     witness.close().await;
+}
+
+/// Without those that are made and destroyed again.
+fn judged(rooms: &[String]) -> impl Iterator<Item = &String> {
+    rooms.iter().filter(|room| !room.starts_with("race") && !room.starts_with("fresh"))
 }
 
 /// The next profile may have a room of the same name.
@@ -147,19 +115,18 @@ async fn destroy(cluster: &Cluster, rooms: &[String]) {
     owner.close().await;
 }
 
-fn complaints(history: &History, rooms: &[String], profile: Profile, faults: Faults) -> Vec<String> {
+fn complaints(history: &History, rooms: &[String], profile: Profile) -> Vec<String> {
     let wrong = history.lines.iter().filter(|line| match &line.event {
-        Event::Refused { error, .. } if faults == Faults::None => !RULES.contains(&error.as_str()) || is_all_allowed(profile),
-        Event::Refused { error, .. } => !RULES.contains(&error.as_str()) && !error.starts_with("wait "),
-        Event::Unknown { .. } => may_not_break(profile, faults),
-        Event::Left { why } => may_not_break(profile, faults) && why.starts_with("cut off"),
+        Event::Refused { error, .. } => !RULES.contains(&error.as_str()) || is_all_allowed(profile),
+        Event::Unknown { .. } => may_not_break(profile),
+        Event::Left { why } => may_not_break(profile) && why.starts_with("cut off"),
         _ => false,
     });
     let mut complaints: Vec<String> = wrong.map(ToString::to_string).collect();
     complaints.extend(unsettled(history));
     let history = &of_messages(history);
     let mut checked = 0;
-    for room in rooms.iter().filter(|room| !room.starts_with("race") && !room.starts_with("fresh")) {
+    for room in judged(rooms) {
         let committed = Committed::shown_to("witness", history, room);
         for (promise, check) in CHECKERS {
             match check(history, &committed) {
@@ -192,8 +159,8 @@ fn is_all_allowed(profile: Profile) -> bool {
 }
 
 /// Where nobody breaks off its own connection.
-fn may_not_break(profile: Profile, faults: Faults) -> bool {
-    faults == Faults::None && !matches!(profile, Profile::Churn | Profile::Rooms | Profile::ReconnectStorm | Profile::Mixed)
+fn may_not_break(profile: Profile) -> bool {
+    !matches!(profile, Profile::Churn | Profile::Rooms | Profile::ReconnectStorm | Profile::Mixed)
 }
 
 /// Sends that never came to an end, or to more than one.

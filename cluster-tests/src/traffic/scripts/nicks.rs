@@ -8,15 +8,17 @@ use crate::dice::Dice;
 const WANTED: [&str; 8] = ["Ann", "Bob", "Cid", "Dot", "Eve", "Fay", "Gus", "Hal"];
 
 pub(in super::super) fn wish(view: &View<'_>, dice: &mut Dice) -> Option<Act> {
+    if view.is(&["owner"]) && dice.below(3) == 0 {
+        // Whoever gives its nick back is no member any more, and only members may register.
+        return Some(view.standing("member", dice));
+    }
     Some(match dice.below(100) {
         0..30 => Act::Rename { nick: pick(dice) },
         30..50 => Act::Register { nick: pick(dice) },
         50..58 => Act::Unregister,
         58..66 => Act::Registration,
         66..76 => Act::Leave,
-        // Whoever gives its nick back is no member any more, and only members may register.
-        76..84 if view.is(&["owner"]) => view.standing("member", dice),
-        84..88 => Act::Ping,
+        76..80 => Act::Ping,
         _ => say(dice),
     })
     .filter(|act| !matches!(act, Act::Rename { nick } if *nick == view.seat.nick))
@@ -28,5 +30,6 @@ pub(in super::super) fn pick(dice: &mut Dice) -> String {
 
 pub(in super::super) fn proof() -> Vec<Act> {
     let nick = "Zoe".to_owned();
-    vec![Act::Register { nick }, Act::Registration, Act::Affiliations { affiliation: "member".to_owned() }]
+    let listed = Act::Affiliations { affiliation: "member".to_owned() };
+    vec![Act::Register { nick }, Act::Registration, listed, Act::Unregister]
 }
