@@ -107,3 +107,62 @@ fn complain(stage: &Stage, errand: &Errand, why: &str) {
     let what = format!("{:?} in {}: {why}", errand.act, stage.cast.rooms[errand.room].local);
     stage.board.send_modify(|board: &mut Board| board.failed.push(what));
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::act::Answer;
+    use crate::history::Phase;
+    use crate::recorder::Recorder;
+    use crate::traffic::Profile;
+
+    fn stage() -> Stage {
+        let dir = tempfile::tempdir().expect("a directory");
+        Stage {
+            cast: Profile::Chat.cast(),
+            seed: 1,
+            pause: Duration::from_secs(1),
+            kept: None,
+            doors: Default::default(),
+            recorder: Recorder::to(&dir.path().join("history.jsonl")).expect("a file"),
+            phase: watch::channel(Phase::Setting).1,
+            board: watch::Sender::default(),
+        }
+    }
+
+    fn refused(send: &str) -> Event {
+        Event::Refused { send: send.to_owned(), error: "wait resource-constraint".to_owned() }
+    }
+
+    #[test]
+    fn one_thing_at_a_time_is_done_in_each_room() {
+        let (stage, mut errands) = (stage(), Errands::none());
+        errands.add(0, vec![Act::Ping, Act::Leave], 1, true);
+        errands.add(1, vec![Act::Ping], 1, true);
+        let first = errands.take_ready(&stage, |_| true).expect("something to do");
+        errands.begin("s1".to_owned(), first);
+        let second = errands.take_ready(&stage, |_| true).expect("something to do in the other room");
+        assert_eq!((second.room, second.act.clone()), (1, Act::Ping));
+        errands.begin("s2".to_owned(), second);
+        assert!(errands.take_ready(&stage, |_| true).is_none());
+        errands.settled(&Event::Ok { send: "s1".to_owned(), answer: Answer::Joined { joined: true } }, &stage);
+        assert_eq!(errands.take_ready(&stage, |_| true).map(|errand| errand.act), Some(Act::Leave));
+        assert!(!errands.is_done() && !errands.are_done_in(1));
+    }
+
+    #[test]
+    fn what_fails_is_tried_again_and_in_the_end_told() {
+        let (stage, mut errands) = (stage(), Errands::none());
+        errands.add(0, vec![Act::Ping], 2, true);
+        for send in ["s1", "s2"] {
+            assert!(!errands.is_done());
+            let errand = errands.take_ready(&stage, |_| true).expect("something to do");
+            errands.begin(send.to_owned(), errand);
+            errands.settled(&refused(send), &stage);
+        }
+        assert!(errands.is_done());
+        assert_eq!(stage.board.borrow().failed, ["Ping in talk1: wait resource-constraint"]);
+    }
+}

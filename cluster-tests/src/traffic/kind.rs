@@ -124,3 +124,69 @@ impl Room {
 pub(super) fn affiliation(account: &str, affiliation: &str) -> Act {
     Act::Affiliation { jid: bare(account), affiliation: affiliation.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::profile::Profile;
+    use super::super::seat::{Other, Place, Seat};
+    use super::*;
+
+    /// Its name in a history.
+    fn name(act: &Act) -> String {
+        let json = serde_json::to_value(act).expect("an act is written");
+        json["act"].as_str().expect("it has a name").to_owned()
+    }
+
+    /// What an owner asks for in rooms of a kind, by chance, in the beginning and in the end.
+    fn asked(kind: Kind) -> BTreeSet<String> {
+        let mut seat = Seat::outside("Me");
+        (seat.place, seat.affiliation) = (Place::Inside, "owner".to_owned());
+        seat.others.insert("You".to_owned(), Other::default());
+        let view = View { seat: &seat, accounts: &["user2".to_owned()] };
+        let mut dice = Dice::new(7);
+        let wishes = (0..2000).filter_map(|_| kind.wish(&view, &mut dice)).collect::<Vec<_>>();
+        let proofs = kind.proof("Me", Some("You")).into_iter().chain(kind.proof_of_owner(Some("You")));
+        wishes.into_iter().chain(proofs).map(|act| name(&act)).collect()
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_of_a_room_is_asked() {
+        let cast = Profile::Mixed.cast();
+        let set: BTreeSet<String> = cast.rooms.iter().flat_map(|room| room.setting(&cast, None)).map(|act| name(&act)).collect();
+        let asked: BTreeSet<String> = cast.rooms.iter().flat_map(|room| asked(room.kind)).chain(set).collect();
+        // Everybody enters, and the looker asks who is there.
+        let all = [
+            "affiliation",
+            "affiliations",
+            "configuration",
+            "configure",
+            "destroy",
+            "leave",
+            "ping",
+            "presence",
+            "register",
+            "registration",
+            "rename",
+            "role",
+            "say",
+            "subject",
+            "unregister",
+            "whisper",
+        ];
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn a_room_is_set_and_restored_by_its_ranks() {
+        let cast = Profile::Moderation.cast();
+        let room = &cast.rooms[0];
+        assert!(room.setting(&cast, None).contains(&affiliation("user2", "admin")));
+        let restored = room.restoration(&cast);
+        assert!(restored.contains(&affiliation("user2", "admin")) && restored.contains(&affiliation("user3", "none")));
+        let touched =
+            |account: &str| restored.iter().any(|act| matches!(act, Act::Affiliation { jid, .. } if *jid == bare(account)));
+        assert!(!touched("user") && !touched(LOOKER), "owners stay owners");
+    }
+}
