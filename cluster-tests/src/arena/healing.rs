@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use conclave_preload::Orders;
+
 use super::flow::lock;
 use super::lives::within;
 use super::{Arena, asking};
@@ -13,6 +15,10 @@ impl Arena {
         self.net.lift_all();
         let entrances: Vec<_> = lock(&self.nodes).values().map(|node| node.entrance.clone()).collect();
         entrances.iter().for_each(|entrance| entrance.lift_all());
+        for node in self.nodes() {
+            self.order(node, |orders| *orders = Orders::default())?;
+            self.set_clock(node, 0, 0)?;
+        }
         let (up, awake) = (self.up(), self.awake());
         up.iter().filter(|node| !awake.contains(node)).try_for_each(|node| self.thaw(*node))?;
         let down: Vec<u32> = self.nodes().into_iter().filter(|node| !up.contains(node)).collect();

@@ -48,8 +48,17 @@ impl Arena {
 
     /// From now on the end of this node's process is no surprise, until it is started again.
     pub fn expect_end(&self, node: u32) -> Result<(), String> {
+        self.set_may_end(node, true)
+    }
+
+    /// From now on the end of this node's process is a surprise again.
+    pub fn expect_life(&self, node: u32) -> Result<(), String> {
+        self.set_may_end(node, false)
+    }
+
+    fn set_may_end(&self, node: u32, may_end: bool) -> Result<(), String> {
         self.with(node, |node| {
-            node.process.as_mut().ok_or("it does not run")?.may_end = true;
+            node.process.as_mut().ok_or("it does not run")?.may_end = may_end;
             Ok(())
         })
     }
@@ -69,6 +78,9 @@ impl Arena {
             }
             let mut command = self.program.serving(&self.said_by(node));
             command.args(["serve", "--end-with-stdin", "--config"]).arg(settings_file(&life.place.dir));
+            life.base.disk.preload(&mut command, &life.orders).map_err(|error| format!("its disk: {error}"))?;
+            life.base.clock.preload(&mut command);
+            (life.started, life.exit_code) = (true, None);
             let child = command.stdin(Stdio::piped()).spawn().map_err(|error| format!("`conclave serve`: {error}"))?;
             life.process = Some(Process::new(child));
             Ok(())
@@ -105,6 +117,13 @@ impl Arena {
         nodes.iter().try_for_each(|node| self.await_serving(*node, limit.saturating_sub(start.elapsed())))
     }
 
+    /// Starts those of these that do not run, and waits until all of them serve.
+    pub fn revive(&self, nodes: &[u32], limit: Duration) -> Result<(), String> {
+        let (start, up) = (Instant::now(), self.up());
+        nodes.iter().filter(|node| !up.contains(node)).try_for_each(|node| self.begin(*node))?;
+        nodes.iter().try_for_each(|node| self.await_serving(*node, limit.saturating_sub(start.elapsed())))
+    }
+
     /// Tells all to end, and waits until they have: what is on their disks is what is left of them.
     pub fn end(&self, limit: Duration) -> Result<(), String> {
         let up = self.up();
@@ -118,7 +137,7 @@ impl Arena {
     }
 
     /// The end of what a node wrote to its standard error.
-    pub(super) fn last_words(&self, node: u32) -> String {
+    pub fn last_words(&self, node: u32) -> String {
         let said = std::fs::read(self.said_by(node)).unwrap_or_default();
         let last = said.len().saturating_sub(LAST_WORDS_BYTES);
         String::from_utf8_lossy(&said[last..]).trim().to_owned()

@@ -1,16 +1,18 @@
 //! Nodes that come and go for good.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use conclave_server::admin::Ask;
-use conclave_server::cluster::Token;
+use conclave_server::cluster::{Token, raft_dir};
 
 use super::lives::within;
 use super::place::{self, Place};
 use super::{Arena, asking};
 
 /// What is asked of the cluster may have to wait for a leader of meta.
-const DECIDED_MAX: Duration = Duration::from_secs(20);
+const DECIDED_MAX: Duration = Duration::from_secs(60);
 
 impl Arena {
     /// `conclave cluster drain`, as told to any other node that takes it.
@@ -30,17 +32,35 @@ impl Arena {
         let token = within(DECIDED_MAX, "an invitation", || self.first(None, |dir| asking::invite(dir, &found_at.to_string())))?;
         let node = Token::parse(&token).map_err(|error| error.to_string())?.node();
         let path = self.dir().join("token");
-        std::fs::write(&path, token).map_err(|error| format!("{}: {error}", path.display()))?;
+        fs::write(&path, token).map_err(|error| format!("{}: {error}", path.display()))?;
         self.place(node, Place::new(self.node_dir(node), found_at))?;
         self.program.told(&self.node_dir(node), &["cluster", "join", "--token-file", &path.to_string_lossy()])?;
         Ok(node)
     }
 
-    /// The disk of a node is lost with all that was on it; its process must have ended. What was there lies in `node1.lost` from now on.
-    pub fn lose_disk(&self, node: u32) -> Result<(), String> {
-        let (dir, lost) = (self.node_dir(node), self.dir().join(format!("node{node}.lost")));
-        std::fs::rename(&dir, &lost).map_err(|error| format!("{}: {error}", dir.display()))?;
-        self.with(node, |node| node.place.write_settings(&self.of_all))
+    /// The log and the state of a node are lost, and it still knows who it was; its process must have ended. What was there lies in `node1.lost` from
+    /// now on.
+    pub fn lose_log(&self, node: u32) -> Result<(), String> {
+        let (dir, lost) = (raft_dir(&self.node_dir(node)), self.beside(node, "lost"));
+        fs::rename(&dir, &lost).map_err(|error| format!("{}: {error}", dir.display()))?;
+        self.lose_journal(node)
+    }
+
+    /// Copies what is on the disk of a node, whose process must have ended.
+    pub fn back_up(&self, node: u32) -> Result<(), String> {
+        let (dir, copy) = (raft_dir(&self.node_dir(node)), self.beside(node, "copy"));
+        copied(&dir, &copy).map_err(|error| format!("{}: {error}", dir.display()))
+    }
+
+    /// Puts the copy where the original was, which lies in `node1.lost` from now on.
+    pub fn restore(&self, node: u32) -> Result<(), String> {
+        self.lose_log(node)?;
+        let (dir, copy) = (raft_dir(&self.node_dir(node)), self.beside(node, "copy"));
+        fs::rename(&copy, &dir).map_err(|error| format!("{}: {error}", copy.display()))
+    }
+
+    fn beside(&self, node: u32, ending: &str) -> PathBuf {
+        self.node_dir(node).with_extension(ending)
     }
 
     /// The node is no member any more, and is not started again.
@@ -59,7 +79,7 @@ impl Arena {
     }
 
     /// What the first node answers that does not refuse, but for this one.
-    fn first<T>(&self, but: Option<u32>, ask: impl Fn(&std::path::Path) -> Result<T, String>) -> Result<T, String> {
+    fn first<T>(&self, but: Option<u32>, ask: impl Fn(&Path) -> Result<T, String>) -> Result<T, String> {
         let mut last = "no other node runs".to_owned();
         for node in self.awake().into_iter().filter(|node| Some(*node) != but) {
             match ask(&self.node_dir(node)) {
@@ -69,4 +89,18 @@ impl Arena {
         }
         Err(last)
     }
+}
+
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copied(&path, &target)?;
+        } else {
+            fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
 }

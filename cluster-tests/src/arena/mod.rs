@@ -32,6 +32,7 @@ pub mod entrance;
 pub mod flow;
 mod founding;
 mod front;
+pub mod ground;
 mod healing;
 pub(crate) mod lives;
 mod members;
@@ -48,6 +49,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use conclave_preload::Orders;
 use conclave_server::admin::cluster::ClusterStatus;
 use rustix::process::Pid;
 use tempfile::TempDir;
@@ -56,6 +58,7 @@ use crate::doors::Doors;
 use crate::program::Program;
 use entrance::Entrance;
 use flow::lock;
+use ground::Base;
 use net::Net;
 use place::Place;
 use process::Process;
@@ -92,6 +95,12 @@ struct Node {
     place: Place,
     process: Option<Process>,
     entrance: Arc<Entrance>,
+    base: Base,
+    orders: Orders,
+    /// Whether it ever had a process.
+    started: bool,
+    /// Of its last process, if that has ended by itself.
+    exit_code: Option<i32>,
     /// It was taken out of the cluster, or lost its disk.
     gone: bool,
 }
@@ -155,7 +164,9 @@ impl Arena {
         let entrance: Arc<Entrance> = Arc::default();
         let entered = entrance.clone();
         self.net.serve(place.clients, move |_| Some(entered.enter()));
-        lock(&self.nodes).insert(node, Node { place, process: None, entrance, gone: false });
+        let (base, orders) = (Base::under(&place.dir)?, Orders::default());
+        lock(&self.nodes)
+            .insert(node, Node { place, process: None, entrance, base, orders, started: false, exit_code: None, gone: false });
         Ok(())
     }
 
@@ -222,6 +233,16 @@ impl Arena {
         self.awake().into_iter().find_map(|node| asking::cluster(&self.node_dir(node)).ok())
     }
 
+    /// How the cluster is, as each node knows it that answers.
+    pub fn statuses(&self) -> Vec<ClusterStatus> {
+        self.awake().into_iter().filter_map(|node| asking::cluster(&self.node_dir(node)).ok()).collect()
+    }
+
+    /// With what a node's last process has ended; none if it lives, or was killed.
+    pub fn exit_code(&self, node: u32) -> Option<i32> {
+        self.looked_at().get(&node)?.exit_code
+    }
+
     /// Ends that nobody caused, so far. There must be none.
     pub fn deaths(&self) -> Vec<Death> {
         drop(self.looked_at());
@@ -239,6 +260,7 @@ impl Arena {
         let mut nodes = lock(&self.nodes);
         for (number, node) in nodes.iter_mut() {
             let Some(status) = node.process.as_mut().and_then(Process::ended) else { continue };
+            node.exit_code = status.code();
             let expected = node.process.take().is_some_and(|process| process.may_end);
             self.doors.close(*number);
             if !expected {

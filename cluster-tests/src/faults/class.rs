@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::{clients, lives, wires};
+use super::{clients, clocks, disks, lives, losses, members, wires};
 use crate::dice::Dice;
 
 /// What kind of thing is done.
@@ -51,6 +51,32 @@ pub enum Class {
     ClientHalfOpen,
     /// Few bytes a second to and from a node's clients.
     ClientSlow,
+    /// A disk has no more room.
+    DiskFull,
+    /// Syncs fail: a node must end, since it cannot know what is on its disk.
+    FsyncFailure,
+    /// A node that starts cannot read its log or its state.
+    ReadError,
+    /// The power of a node goes, and with it what was not synced.
+    PowerLossOne,
+    /// The power of all goes at once.
+    PowerLossAll,
+    /// A node has lost its log and its state, and must not come back under its number.
+    WipedDisk,
+    /// A node is started on an old copy of its disk, and must not serve from it.
+    OldBackup,
+    /// A node is added, then one is taken out.
+    Grow,
+    /// A node is taken out, then one is added.
+    Shrink,
+    /// A node is added while another is alone.
+    GrowWhileCut,
+    /// Syncs take their time.
+    SlowFsync,
+    /// A clock jumps, and later back.
+    ClockJump,
+    /// A clock goes too fast or too slow.
+    ClockDrift,
 }
 
 /// Faults of one lane come one after the other, those of different lanes at the same time.
@@ -62,6 +88,8 @@ pub(super) enum Lane {
     Wires,
     /// Between clients and nodes.
     Clients,
+    /// What a node stands on, as long as it can go on: slow disks, wrong clocks.
+    Ground,
 }
 
 /// What is fixed of a class.
@@ -101,11 +129,24 @@ const TRAITS: [Traits; Class::ALL.len()] = [
     traits(Class::ClientResets, "client_resets", Lane::Clients, 1, 500..=4000),
     traits(Class::ClientHalfOpen, "client_half_open", Lane::Clients, 1, 1000..=8000),
     traits(Class::ClientSlow, "client_slow", Lane::Clients, 1, 1000..=6000),
+    traits(Class::DiskFull, "disk_full", Lane::Lives, 1, 1000..=6000),
+    traits(Class::FsyncFailure, "fsync_failure", Lane::Lives, 1, 500..=3000),
+    traits(Class::ReadError, "read_error", Lane::Lives, 1, 500..=3000),
+    traits(Class::PowerLossOne, "power_loss_one", Lane::Lives, 1, 200..=5000),
+    traits(Class::PowerLossAll, "power_loss_all", Lane::Lives, 1, 0..=2000),
+    traits(Class::WipedDisk, "wiped_disk", Lane::Lives, 3, 500..=3000),
+    traits(Class::OldBackup, "old_backup", Lane::Lives, 3, 500..=3000),
+    traits(Class::Grow, "grow", Lane::Lives, 2, 500..=3000),
+    traits(Class::Shrink, "shrink", Lane::Lives, 3, 500..=3000),
+    traits(Class::GrowWhileCut, "grow_while_cut", Lane::Lives, 3, 1000..=5000),
+    traits(Class::SlowFsync, "slow_fsync", Lane::Ground, 1, 1000..=10_000),
+    traits(Class::ClockJump, "clock_jump", Lane::Ground, 1, 1000..=10_000),
+    traits(Class::ClockDrift, "clock_drift", Lane::Ground, 1, 2000..=10_000),
 ];
 
 impl Class {
     /// All there are.
-    pub const ALL: [Class; 20] = [
+    pub const ALL: [Class; 33] = [
         Class::KillHome,
         Class::KillFollower,
         Class::KillTwo,
@@ -126,6 +167,19 @@ impl Class {
         Class::ClientResets,
         Class::ClientHalfOpen,
         Class::ClientSlow,
+        Class::DiskFull,
+        Class::FsyncFailure,
+        Class::ReadError,
+        Class::PowerLossOne,
+        Class::PowerLossAll,
+        Class::WipedDisk,
+        Class::OldBackup,
+        Class::Grow,
+        Class::Shrink,
+        Class::GrowWhileCut,
+        Class::SlowFsync,
+        Class::ClockJump,
+        Class::ClockDrift,
     ];
 
     /// As it stands in plans and histories: `kill_home`.
@@ -177,6 +231,13 @@ impl Class {
             Class::ClientResets => clients::resets(dice),
             Class::ClientHalfOpen => clients::half_open(number, dice),
             Class::ClientSlow => clients::slow(number, dice),
+            Class::DiskFull | Class::FsyncFailure | Class::ReadError => disks::failing(self, dice),
+            Class::PowerLossOne | Class::PowerLossAll => disks::power_loss(self, dice),
+            Class::SlowFsync => disks::slow(dice),
+            Class::WipedDisk | Class::OldBackup => losses::loss(self, dice),
+            Class::Grow | Class::GrowWhileCut => members::growth(self, number, dice),
+            Class::Shrink => members::shrink(dice),
+            Class::ClockJump | Class::ClockDrift => clocks::wrong(self, dice),
         }
     }
 }

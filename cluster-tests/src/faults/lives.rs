@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use conclave_server::admin::cluster::NodeStands;
+use conclave_server::admin::cluster::{ClusterStatus, NodeLine, NodeStands};
 
 use super::choosing::{home, one, others, shuffled};
 use super::class::Class;
@@ -71,7 +71,7 @@ impl Fault for Kill {
     }
 
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
-        scene.arena.restart_all(&self.victims, BACK_MAX).map(|()| format!("{:?} serve again", self.victims))
+        scene.arena.revive(&self.victims, BACK_MAX).map(|()| format!("{:?} serve again", self.victims))
     }
 }
 
@@ -152,7 +152,7 @@ impl Fault for RestartLoop {
     }
 
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
-        scene.arena.await_serving(self.victim, BACK_MAX)?;
+        scene.arena.revive(&[self.victim], BACK_MAX)?;
         Ok(format!("node {} serves after {} deaths", self.victim, self.deaths))
     }
 }
@@ -193,7 +193,7 @@ impl Fault for Sigterm {
 
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         scene.arena.await_end(self.victim, END_MAX)?;
-        scene.arena.restart(self.victim, BACK_MAX)?;
+        scene.arena.revive(&[self.victim], BACK_MAX)?;
         Ok(format!("node {} serves again", self.victim))
     }
 }
@@ -220,17 +220,21 @@ impl Fault for Drain {
     }
 
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
-        let status = scene.arena.status()?;
-        let drains = status.nodes.iter().any(|line| line.node == self.victim && line.stands == NodeStands::Draining);
-        let leads = status.groups.iter().filter(|group| group.leader == Some(self.victim)).count();
-        (drains && leads == 0).then(|| format!("node {} leads nothing any more", self.victim))
+        let drains = |line: &NodeLine| line.node == self.victim && line.stands == NodeStands::Draining;
+        // A node that is alone does not know.
+        let told = |status: &ClusterStatus| {
+            status.nodes.iter().any(drains) && status.groups.iter().all(|group| group.leader != Some(self.victim))
+        };
+        scene.arena.statuses().iter().any(told).then(|| format!("node {} leads nothing any more", self.victim))
     }
 
     /// It stays drained for as long as its process lives.
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
-        scene.arena.tell_to_end(self.victim)?;
+        if scene.arena.up().contains(&self.victim) {
+            scene.arena.tell_to_end(self.victim)?;
+        }
         scene.arena.await_end(self.victim, END_MAX)?;
-        scene.arena.restart(self.victim, BACK_MAX)?;
+        scene.arena.revive(&[self.victim], BACK_MAX)?;
         Ok(format!("node {} was started anew and serves", self.victim))
     }
 }

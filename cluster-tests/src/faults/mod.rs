@@ -3,9 +3,13 @@
 mod choosing;
 mod class;
 mod clients;
+mod clocks;
+mod disks;
 mod fault;
 mod injector;
 mod lives;
+mod losses;
+mod members;
 mod schedule;
 mod wires;
 

@@ -26,6 +26,14 @@ fn every_class_is_felt_and_taken_back() {
     run(3, &classes);
 }
 
+/// Those that `CONCLAVE_FAULTS` names, parted by commas.
+#[test]
+fn those_that_are_named() {
+    let Ok(names) = std::env::var("CONCLAVE_FAULTS") else { return };
+    let class = |name: &str| Class::named(name).unwrap_or_else(|| panic!("there is no class {name}"));
+    run(4, &names.split(',').map(class).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_ring_needs_more_nodes_than_three() {
     run(4, &[Class::Ring]);
@@ -46,6 +54,7 @@ fn run(nodes: u32, classes: &[Class]) {
         let stages: Vec<Stage> = lines(&history).filter(|line| line.class == class.name()).map(|line| line.stage).collect();
         assert_eq!(stages, [Stage::Begun, Stage::Felt, Stage::Ended], "{class}:\n{}", told(&history));
     }
+    println!("{}", told(&history));
     arena.end(HEALED_MAX).unwrap();
 }
 

@@ -53,11 +53,20 @@ fn pure_crates_use_what_is_allowed_and_nothing_else() {
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cluster-tests",
-        &["conclave-cluster", "conclave-muc", "conclave-raft", "conclave-scansion", "conclave-server", "conclave-xmpp"],
+        &[
+            "conclave-cluster",
+            "conclave-muc",
+            "conclave-preload",
+            "conclave-raft",
+            "conclave-scansion",
+            "conclave-server",
+            "conclave-xmpp",
+        ],
     ),
     ("conclave-xmpp", &[]),
     ("conclave-muc", &["conclave-xmpp"]),
     ("conclave-cluster", &["conclave-muc", "conclave-xmpp"]),
+    ("conclave-preload", &[]),
     ("conclave-raft", &[]),
     ("conclave-scansion", &["conclave-xmpp"]),
     ("conclave-server", &["conclave-cluster", "conclave-muc", "conclave-raft", "conclave-xmpp"]),

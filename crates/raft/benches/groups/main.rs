@@ -17,9 +17,6 @@ mod commits;
 mod dice;
 mod failover;
 #[allow(dead_code)]
-#[path = "../../tests/processes/forgetful/mod.rs"]
-mod forgetful;
-#[allow(dead_code)]
 #[path = "../../tests/replicated_map/latencies.rs"]
 mod latencies;
 #[allow(dead_code, unused_imports)]

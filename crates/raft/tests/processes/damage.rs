@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Ended, Plan, SMALL, within};
-use crate::forgetful::Orders;
 use crate::record::{Clients, Load, Record};
+use conclave_preload::Orders;
 
 /// Exit code of a node whose data are damaged, or that its peers refuse.
 const EXIT_DATA: i32 = 65;

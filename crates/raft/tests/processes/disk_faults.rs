@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Ended, Plan, SMALL, within};
-use crate::forgetful::Orders;
 use crate::record::{Append, Clients, Load, Outcome, Record};
+use conclave_preload::Orders;
 
 /// Exit code of a disk that fails.
 const EXIT_IO: i32 = 74;

@@ -8,7 +8,6 @@ mod cuts;
 mod damage;
 mod dice;
 mod disk_faults;
-mod forgetful;
 mod kill;
 mod membership;
 mod pause;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::cluster::{Cluster, Plan, SMALL, within};
 use crate::dice::Dice;
-use crate::forgetful::Orders;
 use crate::record::{Clients, Load};
 use crate::rounds;
+use conclave_preload::Orders;
 
 /// Commits between two losses: enough for several checkpoints of each group.
 const BETWEEN: u64 = 200;

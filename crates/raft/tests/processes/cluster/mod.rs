@@ -215,7 +215,7 @@ impl Cluster {
         self.kill(ids);
         for id in ids {
             let disk = self.node(*id).disk.clone().expect("its disk is forgetful");
-            disk.lose_power(whim.map(|seed| seed ^ *id));
+            disk.lose_power(whim.map(|seed| seed ^ *id)).expect("the power goes");
         }
     }
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::CLUSTER;
 use super::authority::Credentials;
 use super::waiting::{seen_within, within};
-use crate::forgetful::{Disk, Orders};
+use conclave_preload::{Disk, Orders};
 
 /// A node that checks all it has on a busy machine takes its time.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Node {
     pub fn new(id: u64, root: &Path, credentials: Credentials, arguments: &[&str], forgetful: bool) -> Self {
         let dir = root.join(format!("node-{id}"));
         fs::create_dir_all(&dir).expect("a directory for the node");
-        let disk = forgetful.then(|| Disk::new(&dir, &root.join(format!("node-{id}.journal"))));
+        let disk = forgetful.then(|| Disk::new(&dir, &root.join(format!("node-{id}.journal"))).expect("a disk"));
         let errors = root.join(format!("node-{id}.stderr"));
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (peer_address, control_address) = (free_address(), free_address());
@@ -109,7 +109,7 @@ impl Node {
         command.args(["--peer-listen", &self.peer_address.to_string(), "--control-listen", &self.control_address.to_string()]);
         command.args(&self.arguments);
         if let Some(disk) = &self.disk {
-            disk.preload(&mut command, &self.orders);
+            disk.preload(&mut command, &self.orders).expect("the disk is told");
         }
         command
     }

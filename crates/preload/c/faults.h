@@ -8,7 +8,16 @@ struct order {
   int met;
 };
 static struct order fail, lie;
-static long slow_sync_ms;
+
+// Orders that come while the process runs, in a file that is mapped. `told` counts them: whoever writes it raises it last. The rest is counted here.
+struct control {
+  volatile uint64_t told;
+  volatile int64_t slow_sync_ms;
+  uint64_t slowed, failed;
+  char fail[512], lie[512];
+};
+static struct control *control;
+static uint64_t heard;
 
 static int parse_error(const char *name) {
   static const struct { const char *name; int number; } errors[] = {
@@ -41,14 +50,37 @@ static void parse_order(struct order *order, const char *text, int with_error) {
   snprintf(order->call, sizeof order->call, "%s", call);
 }
 
+// What was told since it was last looked. An order that is told again begins to count again.
+static void hear(void) {
+  if (!control || control->told == heard) return;
+  heard = control->told;
+  memset(&fail, 0, sizeof fail);
+  memset(&lie, 0, sizeof lie);
+  if (control->fail[0]) parse_order(&fail, control->fail, 1);
+  if (control->lie[0]) parse_order(&lie, control->lie, 0);
+}
+
+static const char *const syncs[] = {"fsync", "fdatasync", NULL};
+// What takes room of a disk that is full.
+static const char *const takes[] = {"grow", "fallocate", "create", "mkdir", "link", NULL};
+
+static int among(const char *call, const char *const *group) {
+  for (; *group; group++)
+    if (!strcmp(call, *group)) return 1;
+  return 0;
+}
+
 static int concerns(const struct order *order, const char *call, const char *path) {
+  hear();
   if (!order->call[0] || !strstr(path, order->part)) return 0;
-  return !strcmp(order->call, call) || (!strcmp(order->call, "sync") && (!strcmp(call, "fsync") || !strcmp(call, "fdatasync")));
+  return !strcmp(order->call, call) || (!strcmp(order->call, "sync") && among(call, syncs)) ||
+         (!strcmp(order->call, "space") && among(call, takes));
 }
 
 // Whether this call has to fail; errno is set then. `path` is below `dir`.
 static int faulty(const char *call, const char *path) {
   if (!concerns(&fail, call, path) || ++fail.count < fail.nth) return 0;
+  if (control) control->failed++;
   if (!fail.met) {
     char hit[PATH_MAX + 8], line[PATH_MAX + 64];
     fail.met = 1;

@@ -1,13 +1,15 @@
-//! The library on its own: this test program runs itself again with the library in front, and looks at what is left.
+//! The disk on its own: this test program runs itself again with the library in front, and looks at what is left.
+
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use super::{Disk, Orders};
+use conclave_preload::{Disk, Orders};
 
 const SCRIPT: &str = "FORGETFUL_TRIAL_SCRIPT";
 
@@ -25,10 +27,10 @@ fn try_out(script: &str, orders: &Orders) -> Trial {
     let dir = root.path().join("disk");
     fs::create_dir_all(dir.join("sub")).expect("a directory");
     fs::write(dir.join("old"), "oldold").expect("a file");
-    let disk = Disk::new(&dir, &root.path().join("journal"));
+    let disk = Disk::new(&dir, &root.path().join("journal")).expect("a disk");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["forgetful::trial::steps", "--exact", "--test-threads=1"]).env(SCRIPT, script).current_dir(&dir);
-    disk.preload(&mut command, orders);
+    command.args(["steps", "--exact", "--test-threads=1"]).env(SCRIPT, script).current_dir(&dir);
+    disk.preload(&mut command, orders).expect("the command is told");
     let output = command.output().expect("this program starts again");
     let answers = fs::read_to_string(root.path().join("answers")).unwrap_or_default();
     assert!(output.status.success(), "{output:?}");
@@ -37,7 +39,7 @@ fn try_out(script: &str, orders: &Orders) -> Trial {
 
 impl Trial {
     fn lose_power(&self, whim: Option<u64>) -> String {
-        self.disk.lose_power(whim);
+        self.disk.lose_power(whim).expect("the power goes");
         let mut files = BTreeMap::new();
         list(&self.root.path().join("disk"), "", &mut files);
         files.into_iter().map(|(name, content)| format!("{name}={content} ")).collect::<String>().trim_end().to_owned()
@@ -77,6 +79,7 @@ fn step(words: &[&str]) -> io::Result<()> {
         ["create", name] => File::create(name).map(drop),
         ["write", name, at, text] => open(name)?.write_all_at(text.as_bytes(), at.parse().expect("a number")),
         ["append", name, text] => OpenOptions::new().append(true).open(name)?.write_all(text.as_bytes()),
+        ["read", name] => fs::metadata(name)?.is_dir().then_some(()).map_or_else(|| fs::read(name).map(drop), Ok),
         ["overwrite", name, text] => fs::write(name, text),
         ["truncate", name, length] => open(name)?.set_len(length.parse().expect("a number")),
         ["sync", name] => open(name)?.sync_all(),
@@ -195,6 +198,9 @@ fn from_the_nth_call_on_all_fail() {
         ("fallocate:1:ENOSPC", "allocate old 100", format!("{ENOSPC}"), Some("fallocate 1 /old")),
         ("unlink:1:EIO", "remove old", format!("{EIO}"), Some("unlink 1 /old")),
         ("mkdir:1:EIO", "mkdir new", format!("{EIO}"), Some("mkdir 1 /new")),
+        // A disk that is full takes what it has room for already.
+        ("space:1:ENOSPC", "write old 0 1\nappend old x\ncreate new", format!("ok {ENOSPC} {ENOSPC}"), Some("grow 1 /old")),
+        ("read@old:1:EIO", "write old 0 1\nread old\nread sub", format!("ok {EIO} ok"), Some("read 1 /old")),
         ("write:9:EIO", "write old 0 1", "ok".to_owned(), None),
     ] {
         let trial = try_out(script, &Orders::fail(order));
@@ -202,12 +208,40 @@ fn from_the_nth_call_on_all_fail() {
     }
 }
 
+/// Orders that come while the process runs, and are taken back again.
+#[test]
+fn orders_are_heard_while_the_process_runs() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let dir = root.path().join("disk");
+    fs::create_dir(&dir).expect("a directory");
+    let disk = Disk::new(&dir, &root.path().join("journal")).expect("a disk");
+    let mut command = Command::new("sh");
+    command.args(["-c", "while read text; do echo $text >> log && echo well || echo ill; done"]).current_dir(&dir);
+    disk.preload(&mut command, &Orders::default()).expect("the command is told");
+    let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a shell");
+    let (mut said, mut answers) = (shell.stdin.take().expect("a pipe"), BufReader::new(shell.stdout.take().expect("a pipe")));
+    let mut answer = |text: &str| {
+        let mut answer = String::new();
+        writeln!(said, "{text}").expect("it reads");
+        answers.read_line(&mut answer).expect("it answers");
+        answer.trim().to_owned()
+    };
+    assert_eq!(answer("one"), "well");
+    disk.order(&Orders::fail("space:1:ENOSPC")).expect("it is told");
+    assert_eq!((answer("two").as_str(), disk.hit().as_deref()), ("ill", Some("grow 1 /log")));
+    disk.order(&Orders::default()).expect("it is told");
+    assert_eq!((answer("three").as_str(), disk.hit(), disk.failed().expect("a count")), ("well", None, 1));
+    drop(said);
+    shell.wait().expect("it ends");
+    assert_eq!(fs::read_to_string(dir.join("log")).expect("a file"), "one\nthree\n");
+}
+
 /// What sled calls a flush is none: the reason why whoever uses it must sync its file too.
 #[test]
 fn sleds_flush_alone_is_lost() {
     for (script, left) in [("sled insert one", None), ("sled insert one\nsync db/db\nsyncdir db\nsyncdir .", Some("one"))] {
         let trial = try_out(script, &Orders::default());
-        trial.disk.lose_power(None);
+        trial.disk.lose_power(None).expect("the power goes");
         let db = sled::open(trial.root.path().join("disk/db")).expect("the database opens");
         let value = db.get("key").expect("the database can be read");
         assert_eq!(value.as_deref(), left.map(str::as_bytes), "{script}");

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::journal::{Event, Record};
-use crate::dice::Dice;
+use crate::chance::Chance;
 
 /// Disks write this much at once, or nothing of it.
 const SECTOR: usize = 512;
@@ -21,17 +22,17 @@ pub struct Lost {
 }
 
 /// Plays back what was not synced; with a whim (a seed), some of it stays.
-pub fn lose(dir: &Path, aside: &Path, records: &[Record], whim: Option<u64>) -> Lost {
-    let mut dice = whim.map(Dice::new);
+pub fn lose(dir: &Path, aside: &Path, records: &[Record], whim: Option<u64>) -> io::Result<Lost> {
+    let mut dice = whim.map(Chance::new);
     let synced = synced(records);
     let mut lost = Lost::default();
     let mut places = BTreeMap::new();
-    find_files(dir, &mut places);
-    find_files(aside, &mut places);
+    find_files(dir, &mut places)?;
+    find_files(aside, &mut places)?;
     for (inode, changes) in unsynced_changes(records, &synced) {
         lost.changes += changes.len();
         if let Some(path) = places.get(&inode) {
-            forget_changes(path, &changes, dice.as_mut());
+            forget_changes(path, &changes, dice.as_mut())?;
         }
     }
     let mut names = unsynced_names(records, &synced);
@@ -40,8 +41,8 @@ pub fn lose(dir: &Path, aside: &Path, records: &[Record], whim: Option<u64>) -> 
         names.drain(..dice.below(names.len() as u64 + 1) as usize);
     }
     lost.names = names.len();
-    names.into_iter().rev().for_each(forget_name);
-    lost
+    names.into_iter().rev().try_for_each(forget_name)?;
+    Ok(lost)
 }
 
 /// Up to where each file and directory is on the disk.
@@ -83,41 +84,43 @@ fn unsynced_names<'a>(records: &'a [Record], synced: &BTreeMap<u64, u64>) -> Vec
     records.iter().filter(is_lost).map(|record| &record.event).collect()
 }
 
-fn find_files(dir: &Path, places: &mut BTreeMap<u64, PathBuf>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
+fn find_files(dir: &Path, places: &mut BTreeMap<u64, PathBuf>) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
     for entry in entries {
-        let path = entry.expect("a directory can be read").path();
-        let meta = fs::symlink_metadata(&path).expect("a file can be looked at");
+        let path = entry?.path();
+        let meta = fs::symlink_metadata(&path)?;
         if meta.is_dir() {
-            find_files(&path, places);
+            find_files(&path, places)?;
         } else if meta.is_file() {
             places.insert(meta.ino(), path);
         }
     }
+    Ok(())
 }
 
-fn forget_changes(path: &Path, changes: &[&Event], dice: Option<&mut Dice>) {
-    let last = fs::read(path).expect("a file can be read");
-    let file = OpenOptions::new().write(true).open(path).expect("a file can be opened");
+fn forget_changes(path: &Path, changes: &[&Event], dice: Option<&mut Chance>) -> io::Result<()> {
+    let last = fs::read(path)?;
+    let file = OpenOptions::new().write(true).open(path)?;
     for change in changes.iter().rev() {
         let Event::Changed { offset, old, old_size, .. } = change else { continue };
-        file.set_len(*old_size).expect("a file's length can be set");
-        file.write_all_at(old, *offset).expect("a file can be written");
+        file.set_len(*old_size)?;
+        file.write_all_at(old, *offset)?;
     }
     if let Some(dice) = dice {
-        let kept = keep_some(&fs::read(path).expect("a file can be read"), &last, dice);
-        fs::write(path, kept).expect("a file can be written");
+        let kept = keep_some(&fs::read(path)?, &last, dice);
+        fs::write(path, kept)?;
     }
+    Ok(())
 }
 
 /// Something between what is on the disk for certain and what was written last.
-fn keep_some(synced: &[u8], last: &[u8], dice: &mut Dice) -> Vec<u8> {
+fn keep_some(synced: &[u8], last: &[u8], dice: &mut Chance) -> Vec<u8> {
     let mut kept = synced.to_vec();
     if last.len() < kept.len() && dice.below(2) == 0 {
         kept.truncate(last.len());
     }
     // Of eight sectors, so many reach the disk: a file that is nearly whole is as likely as one that is nearly old.
-    let share = *dice.pick(&[0, 1, 4, 7, 8]);
+    let share = [0, 1, 4, 7, 8][dice.below(5) as usize];
     for (number, sector) in last.chunks(SECTOR).enumerate() {
         let start = number * SECTOR;
         if synced.get(start..start + sector.len()) != Some(sector) && dice.below(8) < share {
@@ -132,27 +135,22 @@ fn keep_some(synced: &[u8], last: &[u8], dice: &mut Dice) -> Vec<u8> {
     kept
 }
 
-fn forget_name(name: &Event) {
+fn forget_name(name: &Event) -> io::Result<()> {
     match name {
+        // What is in it was lost, or is in the way.
         Event::Created { path, directory: true, .. } => drop(fs::remove_dir_all(path)),
-        Event::Created { path, inode, .. } if inode_of(path) == Some(*inode) => {
-            fs::remove_file(path).expect("a file can be removed")
-        }
+        Event::Created { path, inode, .. } if inode_of(path) == Some(*inode) => fs::remove_file(path)?,
         Event::Removed { path, directory: true, .. } => drop(fs::create_dir(path)),
-        Event::Removed { path, aside, .. } if inode_of(path).is_none() => restore(aside, path),
+        Event::Removed { path, aside, .. } if inode_of(path).is_none() => fs::hard_link(aside, path)?,
         Event::Renamed { inode, from, to, replaced, .. } if inode_of(to) == Some(*inode) => {
-            fs::rename(to, from).expect("a file can get its old name");
+            fs::rename(to, from)?;
             if let Some(aside) = replaced {
-                restore(aside, to);
+                fs::hard_link(aside, to)?;
             }
         }
         _ => (),
     }
-}
-
-fn restore(aside: &Path, path: &Path) {
-    fs::hard_link(aside, path)
-        .unwrap_or_else(|error| panic!("{} cannot come back as {}: {error}", aside.display(), path.display()));
+    Ok(())
 }
 
 fn inode_of(path: &Path) -> Option<u64> {

@@ -1,6 +1,7 @@
-//! Reading what the library wrote down. The record is `struct record` of `journal.h`.
+//! Reading what the library wrote down. The record is `struct record` of `c/journal.h`.
 
 use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: u32 = 0x4f47_5246;
@@ -15,9 +16,11 @@ const LINKED: u32 = 8;
 pub struct Record {
     /// Its place in the journal.
     pub at: u64,
+    /// What.
     pub event: Event,
 }
 
+/// What it was.
 #[derive(Debug)]
 pub enum Event {
     /// Bytes were replaced, or the length changed. What was there before:
@@ -33,31 +36,32 @@ pub enum Event {
 }
 
 /// All whole records.
-pub fn read(journal: &Path) -> Vec<Record> {
-    parse(&fs::read(journal).unwrap_or_default()).0
+pub fn read(journal: &Path) -> io::Result<Vec<Record>> {
+    // Without a journal nothing has happened.
+    Ok(parse(&fs::read(journal).unwrap_or_default())?.0)
 }
 
 /// The process may have died while it wrote: that record stands for something that did not happen.
-pub fn cut_torn_tail(journal: &Path) {
-    let Ok(bytes) = fs::read(journal) else { return };
-    let (_, whole) = parse(&bytes);
+pub fn cut_torn_tail(journal: &Path) -> io::Result<()> {
+    let Ok(bytes) = fs::read(journal) else { return Ok(()) };
+    let (_, whole) = parse(&bytes)?;
     if whole < bytes.len() {
-        let file = OpenOptions::new().write(true).open(journal).expect("the journal can be opened");
-        file.set_len(whole as u64).expect("the journal can be cut");
+        OpenOptions::new().write(true).open(journal)?.set_len(whole as u64)?;
     }
+    Ok(())
 }
 
 /// The records, and the bytes that they take.
-fn parse(bytes: &[u8]) -> (Vec<Record>, usize) {
+fn parse(bytes: &[u8]) -> io::Result<(Vec<Record>, usize)> {
     let mut records = Vec::new();
     let mut replaced = None;
     let mut at = 0;
     while let Some(header) = bytes.get(at..at + HEADER) {
-        let head = Head::read(header);
+        let head = Head::read(header)?;
         let Some(rest) = bytes.get(at + HEADER..at + head.whole()) else { break };
         let (old, names) = rest.split_at(head.bytes);
         let (path, other) = names.split_at(head.path);
-        let (path, other) = (name(path), name(other));
+        let (path, other) = (name(path)?, name(other)?);
         let directory = head.flags & DIRECTORY != 0;
         let [offset, old_size] = [head.offset, head.old_size];
         let (inode, parent) = (head.inode, head.parent);
@@ -73,16 +77,16 @@ fn parse(bytes: &[u8]) -> (Vec<Record>, usize) {
             3 => Event::Removed { parent, path, aside: other, directory },
             4 => Event::Renamed { inode, parents: [parent, head.other_parent], from: path, to: other, replaced: replaced.take() },
             5 => Event::Synced { inode, upto: head.upto },
-            kind => panic!("the journal has a record of kind {kind} at {at}"),
+            kind => return Err(io::Error::other(format!("the journal has a record of kind {kind} at {at}"))),
         };
         records.push(Record { at: at as u64, event });
         at += head.whole();
     }
-    (records, at)
+    Ok((records, at))
 }
 
-fn name(bytes: &[u8]) -> PathBuf {
-    std::str::from_utf8(bytes).expect("paths are UTF-8").into()
+fn name(bytes: &[u8]) -> io::Result<PathBuf> {
+    std::str::from_utf8(bytes).map(PathBuf::from).map_err(io::Error::other)
 }
 
 struct Head {
@@ -101,14 +105,17 @@ struct Head {
 }
 
 impl Head {
-    fn read(bytes: &[u8]) -> Self {
+    /// Of [`HEADER`] bytes.
+    fn read(bytes: &[u8]) -> io::Result<Self> {
         let short = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         let long = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        assert_eq!(short(0), MAGIC, "this is no journal");
+        if short(0) != MAGIC {
+            return Err(io::Error::other("this is no journal"));
+        }
         let [inode, parent, other_parent, offset, length, old_size, upto] = [8, 16, 24, 32, 40, 48, 56].map(long);
         let [byte_count, path, other] = [64, 68, 72].map(|at| short(at) as usize);
-        let length = usize::try_from(length).expect("a length fits");
-        Self {
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        Ok(Self {
             kind: short(4),
             inode,
             parent,
@@ -121,7 +128,7 @@ impl Head {
             path,
             other,
             flags: short(76),
-        }
+        })
     }
 
     fn whole(&self) -> usize {

@@ -6,11 +6,13 @@
 //
 //   FORGETFUL_DIR            only files at or below this directory; must exist
 //   FORGETFUL_JOURNAL        the journal; <journal>.aside/ keeps removed files (same file system), <journal>.hit tells which fault was met
-//   FORGETFUL_FAIL           call[@part]:nth:ERROR    from the nth such call on, all of them fail; part: only files with this in their path
-//   FORGETFUL_LIE            call[@part]              such syncs answer 0 and keep nothing
-//   FORGETFUL_SLOW_SYNC_MS   each sync waits so long first
+//   FORGETFUL_CONTROL        orders that can change while the process runs: struct control of faults.h. What it says is one of
+//     fail                     call[@part]:nth:ERROR    from the nth such call on, all of them fail; part: only files with this in their path
+//     lie                      call[@part]              such syncs answer 0 and keep nothing
+//     slow_sync_ms             each sync waits so long first
 //
-// Calls by name: write, truncate, fallocate, fsync, fdatasync, sync (both), syncdir, range (sync_file_range), create, mkdir, rename, link, unlink.
+// Calls by name: write, grow (a write that makes the file longer), read, truncate, fallocate, fsync, fdatasync, sync (both), syncdir, range
+// (sync_file_range), create, mkdir, rename, link, unlink, space (all that takes room: grow, fallocate, create, mkdir, link).
 //
 // What is strict: a name is kept only once the directory that holds it was synced, data and length only once the file was, and
 // sync_file_range keeps nothing at all. What is not covered: memory maps, and programs that make system calls without the C library.
@@ -24,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -34,7 +37,7 @@
 #include "faults.h"
 
 __attribute__((constructor)) static void begin(void) {
-  const char *d = getenv("FORGETFUL_DIR"), *j = getenv("FORGETFUL_JOURNAL"), *text;
+  const char *d = getenv("FORGETFUL_DIR"), *j = getenv("FORGETFUL_JOURNAL"), *c = getenv("FORGETFUL_CONTROL");
   if (!d || !j) return;
   struct stat st;
   if (!realpath(d, dir) || stat(dir, &st)) die("FORGETFUL_DIR");
@@ -44,9 +47,13 @@ __attribute__((constructor)) static void begin(void) {
   char aside[PATH_MAX + 8];
   snprintf(aside, sizeof aside, "%s.aside", j);
   if (syscall(SYS_mkdirat, AT_FDCWD, aside, 0700) && errno != EEXIST) die("the journal's place");
-  if ((text = getenv("FORGETFUL_FAIL"))) parse_order(&fail, text, 1);
-  if ((text = getenv("FORGETFUL_LIE"))) parse_order(&lie, text, 0);
-  if ((text = getenv("FORGETFUL_SLOW_SYNC_MS"))) slow_sync_ms = atol(text);
+  if (c) {
+    int fd = syscall(SYS_openat, AT_FDCWD, c, O_RDWR | O_CLOEXEC, 0);
+    void *mapped = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED) die("FORGETFUL_CONTROL");
+    control = mapped;
+    syscall(SYS_close, fd);
+  }
   journal = syscall(SYS_openat, AT_FDCWD, j, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (journal < 0 || fstat(journal, &st)) die("FORGETFUL_JOURNAL");
   journal_len = st.st_size;
@@ -111,7 +118,7 @@ static ssize_t written(int fd, const struct iovec *parts, int count, off64_t off
     for (int i = 0; i < count; i++) length += parts[i].iov_len;
     int flags = fcntl(fd, F_GETFL);
     off64_t start = offset >= 0 ? offset : flags & O_APPEND ? st.st_size : lseek64(fd, 0, SEEK_CUR);
-    if (faulty("write", file->path)) goto out;
+    if (faulty("write", file->path) || (start + (off64_t)length > st.st_size && faulty("grow", file->path))) goto out;
     before_change(fd, &st, start, length);
     n = offset < 0 ? syscall(SYS_writev, fd, parts, count) : syscall(SYS_pwritev, fd, parts, count, offset, 0L);
     if (n >= 0 && (flags & (O_SYNC | O_DSYNC))) now_synced(st.st_ino, journal_len);
@@ -152,6 +159,24 @@ ssize_t sendfile64(int out, int in, off64_t *at, size_t n) {
   return -1;
 }
 ssize_t sendfile(int out, int in, off_t *at, size_t n) { return sendfile64(out, in, at, n); }
+
+// ---- Reading ----
+
+// Looked at only while reads are to fail: most of what is read are sockets.
+static int unreadable(int fd) {
+  struct stat st;
+  if (!control || strncmp(control->fail, "read", 4)) return 0;
+  pthread_mutex_lock(&lock);
+  struct file *file = known(fd, &st);
+  int fails = file && faulty("read", file->path);
+  pthread_mutex_unlock(&lock);
+  return fails;
+}
+
+ssize_t read(int fd, void *bytes, size_t n) { return unreadable(fd) ? -1 : syscall(SYS_read, fd, bytes, n); }
+ssize_t pread(int fd, void *bytes, size_t n, off_t at) { return unreadable(fd) ? -1 : syscall(SYS_pread64, fd, bytes, n, at); }
+ssize_t pread64(int fd, void *bytes, size_t n, off64_t at) { return unreadable(fd) ? -1 : syscall(SYS_pread64, fd, bytes, n, at); }
+ssize_t readv(int fd, const struct iovec *parts, int count) { return unreadable(fd) ? -1 : syscall(SYS_readv, fd, parts, count); }
 
 // ---- Lengths ----
 
@@ -212,7 +237,9 @@ static int synced(int fd, const char *call, long number) {
   int lies = file && !fails && concerns(&lie, S_ISDIR(st.st_mode) ? "syncdir" : call, file->path);
   int error = errno;
   pthread_mutex_unlock(&lock);
+  long slow_sync_ms = control ? control->slow_sync_ms : 0;
   if (file && slow_sync_ms) {
+    __atomic_fetch_add(&control->slowed, 1, __ATOMIC_RELAXED);
     struct timespec wait = {slow_sync_ms / 1000, slow_sync_ms % 1000 * 1000000};
     nanosleep(&wait, NULL);
   }

@@ -1,0 +1,76 @@
+//! A node has lost what it had: its number is of no use any more, and another comes in its place.
+
+use std::time::Duration;
+
+use super::choosing::{one, others};
+use super::class::Class;
+use super::fault::{BACK_MAX, Fault, Scene};
+use crate::dice::Dice;
+
+/// A node that must not serve ends within this time.
+const REFUSED_MAX: Duration = Duration::from_secs(30);
+
+/// Until another has all that the lost one had.
+const REPLACED_MAX: Duration = Duration::from_secs(90);
+
+pub(super) fn loss(class: Class, dice: Dice) -> Box<dyn Fault> {
+    Box::new(Loss { class, dice, victim: 0, refused: false })
+}
+
+struct Loss {
+    class: Class,
+    dice: Dice,
+    victim: u32,
+    /// Whether the old one was seen to end by itself.
+    refused: bool,
+}
+
+impl Fault for Loss {
+    fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
+        self.victim = one(scene, &mut self.dice)?;
+        if others(scene, &[self.victim]).is_empty() {
+            return Err("nobody would be left".to_owned());
+        }
+        let what = if self.class == Class::OldBackup { "gets an old copy of its disk" } else { "loses its log and its state" };
+        Ok(format!("node {} {what}", self.victim))
+    }
+
+    fn node(&self) -> u32 {
+        self.victim
+    }
+
+    fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        let (arena, victim) = (scene.arena, self.victim);
+        arena.kill(victim)?;
+        if self.class == Class::OldBackup {
+            arena.back_up(victim)?;
+            arena.restart(victim, BACK_MAX)?;
+            arena.kill(victim)?;
+            arena.restore(victim)?;
+        } else {
+            arena.lose_log(victim)?;
+        }
+        arena.begin(victim)?;
+        arena.expect_end(victim)
+    }
+
+    fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
+        let code = scene.arena.exit_code(self.victim)?;
+        self.refused = !scene.arena.up().contains(&self.victim);
+        self.refused.then(|| format!("node {} ended by itself with {code}: {}", self.victim, scene.arena.last_words(self.victim)))
+    }
+
+    fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
+        let (arena, victim) = (scene.arena, self.victim);
+        let refused = arena.await_end(victim, REFUSED_MAX);
+        let refused = refused.map_err(|error| format!("node {victim} goes on with less than it had: {error}"));
+        if refused.is_err() {
+            arena.kill(victim)?;
+        }
+        arena.remove(victim)?;
+        let new = arena.invite()?;
+        arena.restart(new, BACK_MAX)?;
+        arena.await_whole(REPLACED_MAX)?;
+        refused.map(|()| format!("node {new} came in place of node {victim}"))
+    }
+}
