@@ -14,8 +14,20 @@ const CONVERGES_WITHIN: u64 = 5_000_000;
 /// Checks everybody who is inside when the looking begins, and every answer about who is there.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
-    let of_room = |room| [views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
+    let of_room = |room| [admitted(room), views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
     rooms.map(of_room).collect::<Findings>().verdict("nobody was inside when all was whole, and nobody asked who is there")
+}
+
+/// Whoever was let in has an entry in the log.
+fn admitted(room: &Room<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for (session, stay) in room.stays().filter(|(_, stay)| stay.entry.is_none()) {
+        let Some(joined) = stay.joined else { continue };
+        let joins = room.seating.seats.iter().filter(|seat| seat.jid == session.jid).map(|seat| seat.taken);
+        let what = format!("{} is let into {} by nothing that is in the log", session.name, room.jid);
+        findings.breaches.push(Breach::new(what, &[joined]).with(&joins.collect::<Vec<_>>()));
+    }
+    findings
 }
 
 /// What those who are inside see when the looking begins.
@@ -37,7 +49,7 @@ fn views(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
 fn is_inside(stay: &Stay<'_>, at: u64) -> bool {
     let ended = stay.left.map(|line| line.at).into_iter().chain(stay.told.as_ref().map(|(line, _)| line.at)).min();
     let begun = stay.joined.is_some_and(|line| line.at + CONVERGES_WITHIN <= at);
-    begun && ended.is_none_or(|ended| ended > at)
+    begun && !stay.renewed && ended.is_none_or(|ended| ended > at)
 }
 
 /// The nicks that it has been shown, and not been shown to go, itself included.
@@ -153,7 +165,9 @@ mod tests {
     #[test]
     fn who_believes_to_be_inside_sits_there() {
         let text = "= create A ada\nA sees ada moderator 110\nA joined\nB sees bob - 110\nB joined\n".to_owned() + LOOK;
-        assert_eq!(breach(&text), "B believes to be in r@s, and does not sit there");
+        assert_eq!(breach(&text), "B is let into r@s by nothing that is in the log");
+        let gone = format!("{BOTH}A sees bob\n= leave B\nA misses bob\n{LOOK}");
+        assert_eq!(breach(&gone), "B believes to be in r@s, and does not sit there");
     }
 
     #[test]

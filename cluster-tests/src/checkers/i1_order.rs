@@ -23,6 +23,7 @@ fn found(lines: &[&Line], committed: &Committed) -> Findings {
     let (mut breaches, mut checked) = (Vec::new(), 0);
     for (session, lines) in by_session(lines) {
         let mut before: Option<(usize, &Line)> = None;
+        let mut live = false;
         for line in lines {
             let (stanza_id, delayed) = match &line.event {
                 Event::Received { stanza_id, delayed, .. } => (stanza_id, delayed),
@@ -33,6 +34,11 @@ fn found(lines: &[&Line], committed: &Committed) -> Findings {
                 }
                 _ => continue,
             };
+            // And whoever does so while inside is shown it again as well.
+            if *delayed && std::mem::replace(&mut live, !delayed) {
+                before = None;
+            }
+            live |= !delayed;
             let Some(position) = positions.get(stanza_id.as_str()).copied() else {
                 breaches.push(Breach::new(format!("{session} is shown {stanza_id}, which the room has not committed"), &[line]));
                 continue;
@@ -82,6 +88,10 @@ mod tests {
     fn who_enters_again_may_be_shown_the_same_again() {
         let again = "A joined\nA received 1 s1\nA received 2 s2\nA left itself\nA shown 1 s1\nA shown 2 s2\nA joined";
         assert_eq!(in_room(&history(again), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
+        let inside = "A joined\nA received 1 s1\nA received 2 s2\nA shown 1 s1\nA shown 2 s2\nA received 3 s3";
+        assert_eq!(in_room(&history(inside), &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 3 });
+        let back = format!("{inside}\nA received 2 s2");
+        assert!(matches!(in_room(&history(&back), &committed("1:s1 2:s2 3:s3")), Verdict::Fail(_)));
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct Room<'a> {
 struct Stay<'a> {
     joined: Option<&'a Line>,
     left: Option<&'a Line>,
+    /// Whether it began while the one before had not ended.
+    anew: bool,
     /// Every message that it was shown, with what the room calls it, and whether that was history.
     shown: Vec<(&'a Line, &'a str, bool)>,
 }
@@ -82,7 +84,16 @@ fn stays<'a>(lines: &[&'a Line]) -> Vec<Stay<'a>> {
                 stays[last].left = Some(line);
                 stays.push(Stay::default());
             }
-            Event::Received { stanza_id, delayed, .. } => stays[last].shown.push((line, stanza_id, *delayed)),
+            Event::Received { stanza_id, delayed, .. } => {
+                // Whoever enters again while inside is shown all anew.
+                let stay = &mut stays[last];
+                if *delayed && stay.joined.is_some() && (!stay.anew || stay.shown.iter().any(|shown| !shown.2)) {
+                    stay.left = Some(line);
+                    stays.push(Stay { joined: Some(line), anew: true, ..Stay::default() });
+                }
+                let last = stays.len() - 1;
+                stays[last].shown.push((line, stanza_id, *delayed));
+            }
             _ => {}
         }
     }
@@ -186,6 +197,8 @@ mod tests {
     fn a_repeat_fails_within_a_stay_only() {
         assert_eq!(breaches("A joined\nA received 1\nA received 1", "1:s1"), ["A is shown 1 again"]);
         assert_eq!(breaches("A shown 1\nA joined\nA received 1", "1:s1"), ["A is shown 1 again"]);
+        let anew = "A joined\nA received 1\nA shown 1\nA shown 2\nA received 3";
+        assert_eq!(in_room(&history(anew), &committed("1:s1 2:s2 3:s3")), Verdict::Pass { checked: 2 });
         let two_stays = "A joined\nA received 1\nA left cut\nA shown 1\nA joined\nA received 2";
         assert_eq!(in_room(&history(two_stays), &committed("1:s1 2:s2")), Verdict::Pass { checked: 2 });
     }

@@ -28,13 +28,10 @@ enum Part {
     Live,
 }
 
-/// §7.2.2, §7.2.13, §7.2.15. Only the way in is looked at: whoever enters again while inside is shown all of it again.
+/// §7.2.2, §7.2.13, §7.2.15.
 fn out_of_order(session: &Session<'_>, stay: &Stay<'_>) -> Option<Breach> {
     let mut last: Option<(Part, &Line)> = None;
     for (line, sight) in &stay.lines {
-        if matches!(line.event, Event::Joined) {
-            return None;
-        }
         let Some(part) = part(line, sight.as_ref(), last.map(|(part, _)| part)) else { continue };
         match last {
             Some((before, earlier)) if before > part => {
@@ -43,6 +40,9 @@ fn out_of_order(session: &Session<'_>, stay: &Stay<'_>) -> Option<Breach> {
             }
             _ => last = Some((part, line)),
         }
+        if part == Part::Subject {
+            return None;
+        }
     }
     None
 }
@@ -50,7 +50,7 @@ fn out_of_order(session: &Session<'_>, stay: &Stay<'_>) -> Option<Breach> {
 fn part(line: &Line, sight: Option<&Sight>, before: Option<Part>) -> Option<Part> {
     match (&line.event, sight) {
         (Event::Received { delayed, .. }, _) => Some(if *delayed { Part::History } else { Part::Live }),
-        (_, Some(Sight::Subject)) => Some(Part::Subject),
+        (_, Some(Sight::Subject { .. })) => Some(Part::Subject),
         // What is left of an earlier stay of the same address is no part of this one.
         (_, Some(Sight::Presence(presence))) if presence.unavailable && before.is_none() => None,
         (_, Some(Sight::Presence(presence))) if presence.is_own() => Some(Part::Itself),

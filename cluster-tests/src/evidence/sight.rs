@@ -16,7 +16,10 @@ pub(crate) enum Sight {
         send: Option<String>,
     },
     /// What the talk is about.
-    Subject,
+    Subject {
+        /// As the last thing that whoever enters is shown (§7.2.15); else somebody has just set it.
+        at_the_door: bool,
+    },
     /// A message of the room itself: the codes of §10.2.1.
     Codes(Vec<u16>),
     /// §9: the affiliation of somebody who is not there changed; by its JID.
@@ -106,7 +109,9 @@ fn sight(element: &Element, room: &str) -> Sight {
     }
     match (element.name(), kind, nick) {
         ("presence", _, nick) => Sight::Presence(presence(element, nick)),
-        ("message", Some("groupchat"), _) if element.child("subject", ns::CLIENT).is_some() => Sight::Subject,
+        ("message", Some("groupchat"), nick) if element.child("subject", ns::CLIENT).is_some() => {
+            Sight::Subject { at_the_door: nick.is_none() || element.child("delay", ns::DELAY).is_some() }
+        }
         ("message", Some("groupchat"), None) => Sight::Codes(codes(element)),
         ("message", _, None) => Sight::Notice(jids(element)),
         ("message", kind, Some(from)) if kind != Some("groupchat") => {
@@ -172,7 +177,10 @@ mod tests {
             reader.read("<message from='r@s/ada' type='chat' id='w1'><body>x</body></message>", "r@s"),
             Sight::Whisper { from: "ada".to_owned(), send: Some("w1".to_owned()) }
         );
-        assert_eq!(reader.read("<message from='r@s' type='groupchat'><subject/></message>", "r@s"), Sight::Subject);
+        assert_eq!(
+            reader.read("<message from='r@s' type='groupchat'><subject/></message>", "r@s"),
+            Sight::Subject { at_the_door: true }
+        );
         assert_eq!(reader.read("<presence from='other@s/ada'/>", "r@s"), Sight::Other);
         assert_eq!(reader.read("<presence from='r@s/ada' type='error'/>", "r@s"), Sight::Other);
     }

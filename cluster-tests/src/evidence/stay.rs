@@ -16,7 +16,8 @@ pub(crate) struct Session<'a> {
     pub stays: Vec<Stay<'a>>,
 }
 
-/// One time that a session was in the room, or tried to be: from the line behind its last leaving to its next one.
+/// One time that a session was in the room, or tried to be: from the line behind its last leaving to its next one. Whoever enters again while inside
+/// is shown all anew, and begins another.
 #[derive(Default)]
 pub(crate) struct Stay<'a> {
     /// All of it, with what was seen.
@@ -25,6 +26,8 @@ pub(crate) struct Stay<'a> {
     pub left: Option<&'a Line>,
     /// The presence that told it that it is no longer in the room, and what it says.
     pub told: Option<(&'a Line, Presence)>,
+    /// It was shown all anew, so that another stay follows without its having left.
+    pub renewed: bool,
     /// It asked to leave.
     pub wishes: Option<&'a Line>,
     /// The entry by which it is in the room: the first and the last that it may have been.
@@ -57,6 +60,10 @@ impl<'a> Session<'a> {
         };
         match (&line.event, &sight) {
             (Event::Joined, _) => stay.joined = stay.joined.or(Some(line)),
+            (_, Some(Sight::Subject { at_the_door: true })) if stay.joined.is_some() => {
+                stay.lines.push((line, sight));
+                return self.renew(line);
+            }
             (Event::Invoke { act: Act::Leave, .. }, _) => stay.wishes = Some(line),
             (_, Some(Sight::Presence(presence))) if presence.is_farewell() => stay.told = Some((line, presence.clone())),
             _ => {}
@@ -67,6 +74,28 @@ impl<'a> Session<'a> {
         if is_end {
             self.stays.push(Stay::default());
         }
+    }
+}
+
+impl<'a> Session<'a> {
+    /// All that stood at the door in a row with this line is the beginning of another stay.
+    fn renew(&mut self, line: &'a Line) {
+        let Some(stay) = self.stays.last_mut() else { return };
+        let mut is_own = false;
+        let mut at_the_door = |(line, sight): &(&Line, Option<Sight>)| match (&line.event, sight) {
+            (Event::Received { delayed, .. }, _) => *delayed && !is_own,
+            (_, Some(Sight::Presence(presence))) if presence.unavailable => false,
+            (_, Some(Sight::Presence(presence))) if presence.is_own() => !std::mem::replace(&mut is_own, true),
+            (_, Some(Sight::Presence(_))) => is_own,
+            (_, Some(Sight::Subject { at_the_door })) => *at_the_door && !is_own,
+            // What it does itself, and what is told to it alone, may come in between.
+            (Event::Seen { .. }, _) => false,
+            _ => true,
+        };
+        let door = stay.lines.iter().rev().take_while(|line| at_the_door(line)).count();
+        let lines = stay.lines.split_off(stay.lines.len() - door);
+        stay.renewed = true;
+        self.stays.push(Stay { lines, joined: Some(line), ..Stay::default() });
     }
 }
 
