@@ -14,6 +14,8 @@ pub(crate) struct Session<'a> {
     /// Full JID.
     pub jid: &'a str,
     pub stays: Vec<Stay<'a>>,
+    /// Its requests to be let in that may still be granted: the send, and when.
+    pending: Vec<(&'a str, u64)>,
 }
 
 /// One time that a session was in the room, or tried to be: from the line behind its last leaving to its next one. Whoever enters again while inside
@@ -23,6 +25,8 @@ pub(crate) struct Stay<'a> {
     /// All of it, with what was seen.
     pub lines: Vec<(&'a Line, Option<Sight>)>,
     pub joined: Option<&'a Line>,
+    /// When it asked for that. A node that could not say so in time may have told it to wait.
+    pub asked: u64,
     pub left: Option<&'a Line>,
     /// The presence that told it that it is no longer in the room, and what it says.
     pub told: Option<(&'a Line, Presence)>,
@@ -43,7 +47,8 @@ pub(super) fn sessions<'a>(room: &str, lines: &[&'a Line], reader: &mut Reader) 
     for line in lines {
         let place = *places.entry(&line.session).or_insert(sessions.len());
         if place == sessions.len() {
-            sessions.push(Session { name: &line.session, jid: full(&line.session), stays: vec![Stay::default()] });
+            let stays = vec![Stay::default()];
+            sessions.push(Session { name: &line.session, jid: full(&line.session), stays, pending: Vec::new() });
         }
         sessions[place].take(line, room, reader);
     }
@@ -59,7 +64,12 @@ impl<'a> Session<'a> {
             _ => None,
         };
         match (&line.event, &sight) {
-            (Event::Joined, _) => stay.joined = stay.joined.or(Some(line)),
+            (Event::Invoke { send, act: Act::Enter { .. } }, _) => self.pending.push((send, line.at)),
+            (Event::Refused { send, error }, _) if !error.starts_with("wait") => self.pending.retain(|(other, _)| other != send),
+            (Event::Joined, _) if stay.joined.is_none() => {
+                let first = stay.lines.first().map_or(line.at, |(line, _)| line.at);
+                (stay.joined, stay.asked) = (Some(line), granted(&mut self.pending).unwrap_or(first));
+            }
             (_, Some(Sight::Subject { at_the_door: true })) if stay.joined.is_some() => {
                 stay.lines.push((line, sight));
                 return self.renew(line);
@@ -95,8 +105,15 @@ impl<'a> Session<'a> {
         let door = stay.lines.iter().rev().take_while(|line| at_the_door(line)).count();
         let lines = stay.lines.split_off(stay.lines.len() - door);
         stay.renewed = true;
-        self.stays.push(Stay { lines, joined: Some(line), ..Stay::default() });
+        let first = lines.first().map_or(line.at, |(line, _)| line.at);
+        let asked = granted(&mut self.pending).unwrap_or(first);
+        self.stays.push(Stay { lines, joined: Some(line), asked, ..Stay::default() });
     }
+}
+
+/// A room answers in the order in which it is asked.
+fn granted(pending: &mut Vec<(&str, u64)>) -> Option<u64> {
+    (!pending.is_empty()).then(|| pending.remove(0).1)
 }
 
 impl<'a> Stay<'a> {
@@ -145,10 +162,10 @@ pub(super) fn locate(room: &mut Room<'_>, order: &Order) {
         let live = stay.shown().filter(|shown| !shown.2).filter_map(|shown| index(shown.1));
         let (first, seen) = live.fold((u64::MAX, history), |(first, seen), index| (first.min(index), seen.max(index)));
         let floor = history.max(before.get(jid).copied().unwrap_or(0));
-        let (began, nick) = (stay.lines.first().map_or(0, |(line, _)| line.at), stay.nick());
+        let (asked, nick) = (stay.asked, stay.nick());
         let may_be = |sitting: &&Sitting<'_>| {
             let in_order = sitting.from > floor && sitting.from < first;
-            let in_time = order.decided(sitting.from) <= joined.at && order.done(sitting.from) >= began;
+            let in_time = order.decided(sitting.from) <= joined.at && order.done(sitting.from) >= asked;
             in_order && in_time && nick.is_none_or(|nick| nick == sitting.nick)
         };
         let mut candidates: Vec<&Sitting<'_>> = sittings.get(jid).into_iter().flatten().filter(may_be).collect();
