@@ -27,6 +27,9 @@ const UNDER_WAY_MAX: usize = 8;
 const STORM_EVERY: Duration = Duration::from_secs(4);
 const FIRST_STORM: Duration = Duration::from_millis(700);
 
+/// How long somebody stays away, in milliseconds: mostly less than the grace of its seats, and sometimes more.
+const RESTS_MS: [u64; 8] = [0, 0, 50, 50, 300, 300, 1500, 6000];
+
 /// Between two attempts to find a node that lets somebody in.
 const KNOCK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -56,6 +59,8 @@ enum End {
     Cut(String),
     /// It is broken off, on purpose.
     BreakOff,
+    /// It is left as it is, and nobody reads it any more: another takes its place.
+    Forsake,
     /// It is closed, on purpose.
     Close,
     /// All is over.
@@ -101,17 +106,20 @@ impl Person {
             node = session.node;
             let why = match &end {
                 End::Cut(why) => format!("cut off: {why}"),
-                End::BreakOff => "cut off: by itself".to_owned(),
+                End::BreakOff | End::Forsake => "cut off: by itself".to_owned(),
                 End::Close | End::Over => "left".to_owned(),
             };
             for news in session.end(&why) {
                 self.heed(news, &mut session.seats);
             }
             seats = std::mem::take(&mut session.seats);
-            if matches!(end, End::Close | End::Over) {
-                session.close().await;
+            let over = matches!(end, End::Over);
+            match end {
+                End::Close | End::Over => session.close().await,
+                End::Forsake => session.forsake(),
+                End::Cut(_) | End::BreakOff => drop(session),
             }
-            if matches!(end, End::Over) {
+            if over {
                 return;
             }
             node = self.rest(node).await;
@@ -149,8 +157,10 @@ impl Person {
 
     /// Before it comes back, and where.
     async fn rest(&mut self, node: u32) -> u32 {
-        let pause = *self.dice.pick(&[0, 50, 300, 1500]);
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let pause = Duration::from_millis(*self.dice.pick(&RESTS_MS));
+        let mut phase = self.stage.phase.clone();
+        // When all is to be whole again nobody stays away.
+        let _ = tokio::time::timeout(pause, phase.wait_for(|phase| *phase >= Phase::Heal)).await;
         if self.dice.below(2) == 0 { node } else { node + 1 }
     }
 
@@ -321,6 +331,7 @@ impl Person {
             _ if lively => Ok(()),
             (Habit::Restless, 0..3) => Err(End::BreakOff),
             (Habit::Restless, 3..6) => Err(End::Close),
+            (Habit::Restless, 6..8) => Err(End::Forsake),
             (Habit::Sleepy, 0..5) => {
                 let mut phase = self.stage.phase.clone();
                 let nap = Duration::from_millis(500 + self.dice.below(4000) as u64);
@@ -343,7 +354,11 @@ impl Person {
             return Ok(());
         }
         self.next_storm = Some(storm + STORM_EVERY);
-        if self.dice.below(3) > 0 { Err(End::BreakOff) } else { Ok(()) }
+        match self.dice.below(6) {
+            0 | 1 => Ok(()),
+            2 => Err(End::Forsake),
+            _ => Err(End::BreakOff),
+        }
     }
 
     /// Asks for something; a text that was left empty is the name of the send, which is returned.

@@ -20,6 +20,9 @@ const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// How long a send is waited for while the connection lives: a room that has no home for a while answers later, or refuses.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a connection stays open that nobody reads any more.
+const FORSAKEN: Duration = Duration::from_secs(5);
+
 /// The id of the question whether the server is still there; it has to do with no room.
 const ALIVE: &str = "alive~";
 
@@ -160,6 +163,15 @@ impl<'a> Session<'a> {
     pub async fn close(self) {
         // A server that does not take leave has been left all the same.
         let _ = self.connection.close(Instant::now() + OPEN_LIMIT).await;
+    }
+
+    /// Leaves the connection open for a while, and reads no more: the server cannot know.
+    pub fn forsake(self) {
+        let connection = self.connection;
+        tokio::spawn(async move {
+            tokio::time::sleep(FORSAKEN).await;
+            drop(connection);
+        });
     }
 
     fn take(&mut self, stanza: &Element) -> Vec<News> {
