@@ -34,7 +34,12 @@ impl Arena {
         let start = Instant::now();
         self.up().into_iter().try_for_each(|node| {
             let left = limit.saturating_sub(start.elapsed());
-            within(left, &format!("health at node {node}"), || asking::complaint(&self.node_dir(node)).map_or(Ok(()), Err))
+            within(left, &format!("health at node {node}"), || {
+                if self.pid(node).is_none() {
+                    return Ok(Err(format!("node {node} ended by itself: {}", self.last_words(node))));
+                }
+                asking::complaint(&self.node_dir(node)).map_or(Ok(Ok(())), Err)
+            })?
         })
     }
 }

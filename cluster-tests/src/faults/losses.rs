@@ -1,6 +1,6 @@
 //! A node has lost what it had: its number is of no use any more, and another comes in its place.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::choosing::{one, others};
 use super::class::Class;
@@ -67,10 +67,14 @@ impl Fault for Loss {
         if refused.is_err() {
             arena.kill(victim)?;
         }
+        let start = Instant::now();
         arena.remove(victim)?;
+        let removed = start.elapsed();
         let new = arena.invite()?;
         arena.restart(new, BACK_MAX)?;
+        let serves = start.elapsed();
         arena.await_whole(REPLACED_MAX)?;
-        refused.map(|()| format!("node {new} came in place of node {victim}"))
+        let took = format!("removed after {removed:.1?}, replaced after {serves:.1?}, whole after {:.1?}", start.elapsed());
+        refused.map(|()| format!("node {new} came in place of node {victim}: {took}"))
     }
 }
