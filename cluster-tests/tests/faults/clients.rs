@@ -1,6 +1,6 @@
 //! A few clients who say something now and then, and come back wherever they can: without any, faults of their connections would not be felt.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cluster_tests::Client;
 use cluster_tests::client::SERVICE;
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 const ROOM: &str = "faulty";
 
 /// Between two words, or two attempts.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// They go when this is dropped.
 pub struct Clients(Option<Runtime>);
@@ -48,11 +48,22 @@ async fn talk(doors: Doors, user: &'static str, resource: &'static str, node: u3
                 format!("<presence to='{}/{user}{resource}'><x xmlns='http://jabber.org/protocol/muc'/></presence>", room());
             let message = format!("<message type='groupchat' to='{}'><body>hello</body></message>", room());
             let Ok(mut client) = Client::open(&address, user, resource).await else { continue };
-            let mut said = client.try_send(&entered).await;
-            while said.is_ok() && client.next(PAUSE).await.is_ok() {
-                said = client.try_send(&message).await;
+            let mut living = client.try_send(&entered).await.is_ok();
+            while living {
+                living = heard(&mut client).await && client.try_send(&message).await.is_ok();
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// For a while; false if the connection ends.
+async fn heard(client: &mut Client) -> bool {
+    let until = Instant::now() + PAUSE;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        if client.next(left).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
