@@ -17,9 +17,9 @@ use crate::NodeId;
 const ROUND: Duration = Duration::from_millis(150);
 
 /// After so many rounds the timeouts decide.
-const ROUNDS: u32 = 5;
+const ROUNDS: usize = 5;
 
-/// A survivor has this long to say how far its log is; otherwise it is left out of this round.
+/// A survivor has this long to say how far its log is.
 const ANSWER_MAX: Duration = Duration::from_millis(50);
 
 /// A voter whose connection to the leader has just broken waits this long for its own proof before it answers a candidate.
@@ -30,8 +30,8 @@ pub(crate) async fn on_death(replica: Arc<Replica>, dead: NodeId) {
     if replica.heard_leader() != Some(dead) || !replica.voters().contains(&replica.node) {
         return;
     }
-    for _ in 0..ROUNDS {
-        let first = first_in_line(&replica).await;
+    for round in 0..ROUNDS {
+        let first = first_in_line(&replica, round).await;
         // Somebody may lead by now, or the dead one may be back.
         let led = replica.heard_leader().is_some_and(|leader| leader != dead);
         if led || !replica.transport.is_dead(dead) || replica.stop.is_cancelled() {
@@ -46,15 +46,19 @@ pub(crate) async fn on_death(replica: Arc<Replica>, dead: NodeId) {
 }
 
 /// The survivor who should stand: one with the longest log, since nobody else could win and a second candidate would only be in its way. Among equals it
-/// depends on the group, so that not one node gets all groups of the dead one.
-async fn first_in_line(replica: &Replica) -> NodeId {
+/// depends on the group, so that not one node gets all groups of the dead one. Where one does not answer in time they take turns: if each took itself for the
+/// only one, two would stand against each other again and again.
+async fn first_in_line(replica: &Replica, round: usize) -> NodeId {
     let survivors: Vec<NodeId> = replica.voters().into_iter().filter(|voter| !replica.transport.is_dead(*voter)).collect();
-    let turn = replica.group.0 as usize % survivors.len().max(1);
+    let turn = (replica.group.0 as usize + round) % survivors.len().max(1);
     let asked = survivors.iter().enumerate().map(|(at, survivor)| async move {
         let last = if *survivor == replica.node { Some(replica.last()) } else { ask(replica, *survivor).await };
         last.map(|last| (last, at == turn, *survivor))
     });
     let answers = futures_util::future::join_all(asked).await;
+    if answers.iter().any(Option::is_none) {
+        return survivors.get(turn).copied().unwrap_or(replica.node);
+    }
     answers.into_iter().flatten().max().map_or(replica.node, |(_, _, first)| first)
 }
 

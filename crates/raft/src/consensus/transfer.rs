@@ -25,6 +25,7 @@ async fn hand_over(replica: Arc<Replica>, to: Option<NodeId>) -> Result<NodeId, 
     if heard != Some(replica.node) {
         return Err(Refusal::NotLeader { leader: heard });
     }
+    let office = replica.vote();
     let _guard = Leaving::begin(&replica);
     for target in targets(&replica, to) {
         if replica.raft.trigger().transfer_leader(target.0).await.is_err() {
@@ -35,15 +36,18 @@ async fn hand_over(replica: Arc<Replica>, to: Option<NodeId>) -> Result<NodeId, 
         }
         tracing::warn!(group = %replica.group, %target, "leadership was not taken within {} ms; trying another node", TARGET_MAX.as_millis());
     }
-    resign(&replica).await;
+    resign(&replica, office).await;
     Err(Refusal::Membership("no other node took the leadership: they are out of reach or too far behind".to_owned()))
 }
 
 /// Nobody took it, and openraft's core would refuse writes and send no sign of life until somebody does. So it is told of another's vote in the next
 /// term, which ends its time in office, and stands for election again. Of a vote of its own it would not follow: it would lead on under a vote that is
-/// not that of its office.
-async fn resign(replica: &Replica) {
-    let vote = replica.raft.server_metrics().borrow_watched().vote;
+/// not that of its office. So would the other under a vote that it has not cast: the term is the one behind the office that began to hand over, in which
+/// the other can have stood for nobody but itself; and nothing is done if that office is over.
+async fn resign(replica: &Replica, vote: Vote) {
+    if replica.vote() != vote {
+        return;
+    }
     let Some(other) = targets(replica, None).first().map(|node| node.0) else { return };
     // The core compares the candidate's last entry with its own. There is no candidate, so there is none behind; a real one would be asked for its own.
     let last = LogId::new(LeaderId { term: vote.leader_id.term, node_id: replica.node.0 }, u64::MAX);
