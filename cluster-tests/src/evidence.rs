@@ -9,13 +9,14 @@ mod sight;
 mod stay;
 mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::act::{Act, Answer};
 use crate::committed::{Committed, Message};
 use crate::history::{Event, FaultLine, Line, Phase};
 use crate::journal::{Deed, Entry};
 use crate::run_dir::Run;
+use crate::verdict::Findings;
 
 pub(crate) use goodbyes::goodbyes;
 pub(crate) use order::Order;
@@ -74,6 +75,10 @@ impl<'a> Evidence<'a> {
     pub fn of(run: &'a Run) -> Evidence<'a> {
         let asked = asked(run);
         let mut rooms = rooms(run);
+        if !lacking(run).is_empty() {
+            // What is nowhere in a journal that is not whole may have been where it is not.
+            rooms.retain(|_, room| room.shard.is_some());
+        }
         let orders = Order::of_shards(run, &asked, &rooms);
         for room in rooms.values_mut() {
             if let Some(order) = room.shard.and_then(|shard| orders.get(&shard)) {
@@ -109,9 +114,25 @@ impl<'a> Room<'a> {
             _ => None,
         });
         all.all(|shown| {
-            let roles: std::collections::BTreeSet<&str> = shown.split(',').collect();
+            let roles: BTreeSet<&str> = shown.split(',').collect();
             roles == ["moderator", "participant", "visitor"].into()
         })
+    }
+
+    /// Adds to each breach the entries of the messages that its lines are about.
+    pub fn cite(&self, mut findings: Findings) -> Findings {
+        for breach in &mut findings.breaches {
+            let named = breach.proof.iter().filter_map(|line| match &line.event {
+                Event::Received { stanza_id, .. } | Event::Ok { answer: Answer::Reflected { stanza_id }, .. } => Some(stanza_id),
+                _ => None,
+            });
+            for entry in named.filter_map(|stanza_id| self.message(stanza_id)) {
+                if !breach.entries.contains(entry) {
+                    breach.entries.push(entry.clone());
+                }
+            }
+        }
+        findings
     }
 
     /// The committed message that the room calls so.
@@ -171,6 +192,12 @@ fn faults(run: &Run) -> Vec<(&Line, &FaultLine)> {
         _ => None,
     });
     faults.collect()
+}
+
+/// The shards that have replicas, and no entry in the journal: even one that nobody uses has a home, which is an entry.
+pub(crate) fn lacking(run: &Run) -> BTreeSet<u16> {
+    let there: BTreeSet<u16> = run.journal.iter().map(|entry| entry.shard).collect();
+    run.replicas.iter().filter_map(|replica| replica.shard).filter(|shard| !there.contains(shard)).collect()
 }
 
 /// Rooms are what sessions ask in or are in, or what the journal knows.

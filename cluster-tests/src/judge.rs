@@ -26,10 +26,18 @@ pub(crate) struct Promise {
     pub number: &'static str,
     pub title: &'static str,
     check: for<'a, 'b> fn(&'a Evidence<'b>) -> Verdict,
+    /// Whether it can be judged by what clients saw alone.
+    without_journal: bool,
 }
 
 const fn promise(number: &'static str, title: &'static str, check: for<'a, 'b> fn(&'a Evidence<'b>) -> Verdict) -> Promise {
-    Promise { number, title, check }
+    Promise { number, title, check, without_journal: false }
+}
+
+impl Promise {
+    const fn without_journal(self) -> Promise {
+        Promise { without_journal: true, ..self }
+    }
 }
 
 /// All promises that are judged.
@@ -41,19 +49,19 @@ pub(crate) const PROMISES: &[Promise] = &[
     promise("I5", "no phantom, no damage", i5_no_phantom::check),
     promise("I6", "honest unknown", i6_honest_unknown::check),
     promise("I7", "join cut", i7_join_cut::check),
-    promise("I9", "affiliations, settings", |evidence| i9_linearizable::check(evidence.run)),
+    promise("I9", "affiliations, settings", |evidence| i9_linearizable::check(evidence.run)).without_journal(),
     promise("I10", "bans and other bars", i10_ban::check),
-    promise("I11", "nicks", |evidence| i11_nick::check(evidence.run)),
-    promise("I12", "one room", |evidence| i12_one_room::check(evidence.run)),
+    promise("I11", "nicks", |evidence| i11_nick::check(evidence.run)).without_journal(),
+    promise("I12", "one room", |evidence| i12_one_room::check(evidence.run)).without_journal(),
     promise("I13", "roster converges", i13_roster_converges::check),
     promise("I14", "no ghosts", i14_no_ghosts::check),
     promise("I15", "no false departure", i15_no_false_departure::check),
     promise("I16", "self-ping is honest", i16_self_ping::check),
     promise("I18", "a minority refuses", i18_minority_refuses::check),
     promise("I19", "privacy", i19_privacy::check),
-    promise("I20", "recovery", i20_recovery::check),
+    promise("I20", "recovery", i20_recovery::check).without_journal(),
     promise("I21", "replicas agree", i21_replicas_agree::check),
-    promise("I23", "bounded", i23_bounded::check),
+    promise("I23", "bounded", i23_bounded::check).without_journal(),
 ];
 
 /// What became of a run.
@@ -101,7 +109,10 @@ pub fn judge(run: &Run) -> Judgement {
     let missing = conclusive::missing(&evidence);
     let verdict = |promise: &Promise| {
         let named = run.plan.promises.iter().any(|named| named == promise.number);
-        let verdict = match (promise.check)(&evidence) {
+        let is_judged = promise.without_journal || !run.journal.is_empty();
+        let verdict =
+            if is_judged { (promise.check)(&evidence) } else { Verdict::Inconclusive("there is no journal".to_owned()) };
+        let verdict = match verdict {
             Verdict::Untested(why) if named => Verdict::Inconclusive(why),
             verdict => verdict,
         };
@@ -232,6 +243,18 @@ mod tests {
     fn a_run_that_does_not_say_all_is_inconclusive() {
         assert_eq!(missing(&WHOLE.replace("\n- phase over", ""), |_| {}), "the run broke off before its end");
         assert_eq!(missing("- phase over", |_| {}), "there is no journal");
+        let shards = missing(WHOLE, |run| {
+            let of_shard = |shard| crate::journal::Replica {
+                node: 1,
+                shard: Some(shard),
+                applied: 9,
+                hash: String::new(),
+                entries: Some((1, 9)),
+                digests: Vec::new(),
+            };
+            run.replicas = vec![of_shard(1), of_shard(2)];
+        });
+        assert_eq!(shards, "the journal has nothing of shard 2");
         let fault = format!("- fault 1 kill begun 2\n{WHOLE}");
         assert_eq!(missing(&fault, |_| {}), "fault 1, kill, was never felt: 2");
         let class = missing(WHOLE, |run| run.plan.faults.push("freeze".to_owned()));
@@ -242,6 +265,13 @@ mod tests {
             missing(WHOLE, |run| run.plan.promises.push("I8".to_owned())),
             "I8 is to be put to the test, and nobody judges it"
         );
+    }
+
+    #[test]
+    fn a_run_without_a_journal_breaks_no_promise() {
+        let without: String = WHOLE.lines().filter(|line| !line.starts_with('=')).map(|line| format!("{line}\n")).collect();
+        let judgement = judge(&run(&without));
+        assert_eq!(judgement.outcome, Outcome::Inconclusive, "{judgement}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::act::{Act, Answer};
-use crate::evidence::{Asked, Evidence, Room, Session, Stay};
-use crate::history::Phase;
+use crate::evidence::{Asked, Evidence, Room, Session, Stay, goodbyes};
+use crate::history::{Line, Phase};
 use crate::verdict::{Breach, Findings, Verdict};
 
 /// How old what is shown may be, in microseconds: the promise's T_conv.
@@ -14,7 +14,8 @@ const CONVERGES_WITHIN: u64 = 5_000_000;
 /// Checks everybody who is inside when the looking begins, and every answer about who is there.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
-    let of_room = |room| [admitted(room), views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
+    let of_room =
+        |room| [admitted(room), phantoms(room), views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
     rooms.map(of_room).collect::<Findings>().verdict("nobody was inside when all was whole, and nobody asked who is there")
 }
 
@@ -28,6 +29,17 @@ fn admitted(room: &Room<'_>) -> Findings {
         findings.breaches.push(Breach::new(what, &[joined]).with(&joins.collect::<Vec<_>>()));
     }
     findings
+}
+
+/// Nobody is shown who is not there.
+fn phantoms(room: &Room<'_>) -> Findings {
+    let phantoms =
+        room.stays().flat_map(|(session, stay)| goodbyes(room, session, stay).phantoms.into_iter().map(move |it| (session, it)));
+    let breach = |(session, (line, nick)): (&Session<'_>, (&Line, String))| {
+        let entries: Vec<_> = room.seating.last_of(&nick).into_iter().collect();
+        Breach::new(format!("{} is shown that {nick} is in {}, who is not", session.name, room.jid), &[line]).with(&entries)
+    };
+    Findings { breaches: phantoms.map(breach).collect(), checked: 0 }
 }
 
 /// What those who are inside see when the looking begins.
@@ -154,6 +166,14 @@ mod tests {
         assert_eq!(breach(&format!("{BOTH}{LOOK}")), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
         let ghost = format!("{BOTH}A sees bob\n= leave B\nB left itself\n{LOOK}");
         assert_eq!(breach(&ghost), r#"A sees {"ada", "bob"} in r@s, where {"ada"} are"#);
+    }
+
+    #[test]
+    fn who_is_shown_and_not_there_is_a_phantom() {
+        let text = format!("{BOTH}A sees bob\nA sees cid\nA misses cid\n{LOOK}");
+        assert_eq!(breach(&text), "A is shown that cid is in r@s, who is not");
+        let late = format!("{BOTH}A sees bob\nA sees cid\n{LOOK}= join C cid\nC joined");
+        assert_eq!(breach(&late), "A is shown that cid is in r@s, who is not");
     }
 
     #[test]

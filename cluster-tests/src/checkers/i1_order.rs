@@ -10,7 +10,7 @@ const NEVER: &str = "nobody was shown a message while in the room";
 /// Checks every session that was ever in a room of the run.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values();
-    rooms.map(|room| found(&room.lines, &room.committed)).collect::<Findings>().verdict(NEVER)
+    rooms.map(|room| room.cite(found(&room.lines, &room.committed))).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every session that was ever in one room. Repeats are I2's matter.

@@ -1,11 +1,11 @@
 //! I21, replicas agree: equal state at equal index, and the same entry at every index of any two logs; and no replica that
-//! stays behind.
+//! stays behind. What the program makes of the log is what the log says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Gone, Room, Seat};
 use crate::history::Phase;
-use crate::journal::Replica;
+use crate::journal::{Deed, Replica};
 use crate::verdict::{Breach, Findings, Verdict};
 
 /// Checks every two replicas of every group, and that each has what was done before the looking began.
@@ -19,7 +19,35 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
         findings.breaches.extend(replicas.iter().filter_map(|replica| behind(evidence, *shard, replica)));
         findings
     };
-    groups.iter().map(of_group).collect::<Findings>().verdict("no group has two replicas")
+    let mut findings: Findings = groups.iter().map(of_group).collect();
+    // A journal that says so of nobody is none of a program that says so.
+    if evidence.run.journal.iter().any(|entry| !entry.left.is_empty()) {
+        findings.breaches.extend(evidence.rooms.values().filter(|room| !room.seating.vague).flat_map(|room| seats(room)));
+    }
+    findings.verdict("no group has two replicas")
+}
+
+/// Who lost a seat by an entry, as the program folds the log, against what the log says by itself.
+fn seats(room: &Room<'_>) -> Option<Breach> {
+    let ours: BTreeSet<(u64, &str)> = room.seating.seats.iter().filter_map(lost).collect();
+    let all = room.entries.iter().flat_map(|entry| entry.left.iter().map(move |(of, jid)| (of, entry.index, jid.as_str())));
+    let theirs: BTreeSet<(u64, &str)> = all.filter(|(of, _, _)| *of == room.jid).map(|(_, index, jid)| (index, jid)).collect();
+    let (index, jid) = ours.symmetric_difference(&theirs).next()?;
+    let says = if ours.contains(&(*index, *jid)) {
+        "by the log, and not by the replicas"
+    } else {
+        "by the replicas, and not by the log"
+    };
+    let what = format!("{jid} has no seat in {} any more from entry {index} on {says}", room.jid);
+    let entry = room.entries.iter().copied().find(|entry| entry.index == *index);
+    Some(Breach::new(what, &[]).with(&entry.into_iter().collect::<Vec<_>>()))
+}
+
+fn lost<'a>(seat: &Seat<'a>) -> Option<(u64, &'a str)> {
+    let (entry, how) = seat.until.filter(|(_, how)| *how != Gone::Renamed)?;
+    // Who comes back by its own JID has not lost the seat.
+    let comes_back = how == Gone::Replaced && matches!(&entry.deed, Deed::Join { jid, .. } if jid == seat.jid);
+    (!comes_back).then_some((entry.index, seat.jid))
 }
 
 fn pairs(replicas: &[&Replica]) -> Findings {
@@ -120,6 +148,17 @@ mod tests {
         run.replicas[1].applied = 1;
         let Verdict::Fail(breaches) = check(&Evidence::of(&run)) else { panic!("it passes") };
         assert_eq!(breaches[0].what, "node 2's shard 1 has applied 1, and 2 was there before the looking began");
+    }
+
+    #[test]
+    fn what_the_program_makes_of_the_log_is_what_it_says() {
+        let mut run = run("= create A ada\n= join B bob\n= leave B\n= join C cid");
+        run.replicas = vec![replica(1, 9, "a", 1, &[7]), replica(2, 9, "a", 1, &[7])];
+        run.journal[2].left = vec![("r@s".to_owned(), "B".to_owned())];
+        assert!(check(&Evidence::of(&run)).passed());
+        run.journal[3].left = vec![("r@s".to_owned(), "A".to_owned())];
+        let Verdict::Fail(breaches) = check(&Evidence::of(&run)) else { panic!("it passes") };
+        assert_eq!(breaches[0].what, "A has no seat in r@s any more from entry 4 on by the replicas, and not by the log");
     }
 
     #[test]

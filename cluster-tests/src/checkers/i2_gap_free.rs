@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::act::Act;
 use crate::committed::Committed;
-use crate::evidence::Evidence;
+use crate::evidence::{self, Evidence};
 use crate::history::{Event, History, Line, by_session};
+use crate::journal::Entry;
 use crate::verdict::{Breach, Findings, Verdict};
 
 const NEVER: &str = "nobody was in the room while somebody spoke";
@@ -17,17 +18,23 @@ const NEVER: &str = "nobody was in the room while somebody spoke";
 /// Checks every stay of every session of a run.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values();
-    rooms.map(|room| found(&room.lines, &room.committed, &room.lives)).collect::<Findings>().verdict(NEVER)
+    let of_room = |room: &evidence::Room<'_>| {
+        room.cite(found(&room.lines, &room.committed, &room.lives, &|name| room.message(name).cloned()))
+    };
+    rooms.map(of_room).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every stay of every session in one room that is the same all the time.
 pub fn in_room(history: &History, committed: &Committed) -> Verdict {
-    found(&history.of_room(&committed.room), committed, &[]).verdict(NEVER)
+    found(&history.of_room(&committed.room), committed, &[], &|_| None).verdict(NEVER)
 }
 
+/// The entry of a message, if there is a journal.
+type Logged<'a> = &'a dyn Fn(&str) -> Option<Entry>;
+
 /// `lives` are the positions at which the room began anew.
-fn found(lines: &[&Line], committed: &Committed, lives: &[usize]) -> Findings {
-    let room = Room { committed, positions: committed.positions(), sent: sent(lines, committed), lives };
+fn found(lines: &[&Line], committed: &Committed, lives: &[usize], logged: Logged<'_>) -> Findings {
+    let room = Room { committed, positions: committed.positions(), sent: sent(lines, committed), lives, logged };
     let (mut breaches, mut checked) = (Vec::new(), 0);
     for (session, lines) in by_session(lines) {
         for stay in stays(&lines) {
@@ -47,6 +54,7 @@ struct Room<'a> {
     /// By position: when the last of the sends began that are no further.
     sent: Vec<u64>,
     lives: &'a [usize],
+    logged: Logged<'a>,
 }
 
 /// One time that a session was in the room.
@@ -150,7 +158,9 @@ impl Room<'_> {
         let what = format!("{session} is not shown {} messages of its stay, {} to {}", last - first + 1, name(first), name(last));
         let before = before.map(|line| line.0).or(stay.joined);
         let proof: Vec<&Line> = before.into_iter().chain(behind.map(|line| line.0).or(stay.left)).collect();
-        Breach::new(what, &proof)
+        let ends = if first == last { vec![first] } else { vec![first, last] };
+        let entries: Vec<Entry> = ends.into_iter().filter_map(|position| (self.logged)(name(position))).collect();
+        Breach::new(what, &proof).with(&entries.iter().collect::<Vec<_>>())
     }
 }
 
@@ -191,6 +201,21 @@ mod tests {
         let history = history("A joined\nA received 1\nB joined\nA received 3");
         let Verdict::Fail(found) = in_room(&history, &committed("1:s1 2:s2 3:s3")) else { panic!("it passes") };
         assert_eq!(found[0].proof, [history.lines[1].clone(), history.lines[3].clone()]);
+    }
+
+    #[test]
+    fn a_hole_in_a_run_is_proved_by_the_log_as_well() {
+        let run = crate::sketch::run(
+            "= create A ada\nA joined\n= say 1 s1 ada A\n= say 2 s2 ada A\n= say 3 s3 ada A\nA received 1\nA received 3",
+        );
+        let Verdict::Fail(found) = check(&Evidence::of(&run)) else { panic!("it passes") };
+        assert_eq!(found[0].entries, [2, 1, 3].map(|at| run.journal[at].clone()));
+    }
+
+    #[test]
+    fn lives_of_a_room_are_not_mixed_up() {
+        let text = "= create A ada\nA joined\n= say 1 s1 ada A\nA received 1\n= destroy\n= create B bob\nB joined\n= say 2 s2 bob B\nB received 2";
+        assert_eq!(check(&Evidence::of(&crate::sketch::run(text))), Verdict::Pass { checked: 2 });
     }
 
     #[test]

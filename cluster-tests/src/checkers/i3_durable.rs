@@ -16,7 +16,7 @@ type Kept<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
 /// Checks every acknowledged send of a run; subjects are messages too.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
-    evidence.rooms.values().map(|room| found(&room.lines, &kept_of(room))).collect::<Findings>().verdict(NEVER)
+    evidence.rooms.values().map(|room| room.cite(found(&room.lines, &kept_of(room)))).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every acknowledged send of one room, and that a name means the same message to everybody.

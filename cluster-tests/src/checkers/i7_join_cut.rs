@@ -1,13 +1,21 @@
 //! I7, the join cut: who enters is shown who is there, then itself, then history, then the subject, and from there on what happens. The history ends
 //! exactly before its entry in the log, and has no hole.
 
+use std::collections::BTreeSet;
+
 use crate::evidence::{Evidence, Room, Session, Sight, Stay};
 use crate::history::{Event, Line};
 use crate::verdict::{Breach, Findings, Verdict};
 
 /// Checks every stay.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
-    let of_room = |room: &Room<'_>| room.stays().map(|(session, stay)| of_stay(room, session, stay)).collect::<Findings>();
+    let of_room = |room: &Room<'_>| {
+        let mut findings: Findings = room.stays().map(|(session, stay)| of_stay(room, session, stay)).collect();
+        if room.shows_all() && !room.seating.vague {
+            findings.breaches.extend(lists(room));
+        }
+        findings
+    };
     evidence.rooms.values().map(of_room).collect::<Findings>().verdict("nobody entered a room")
 }
 
@@ -16,6 +24,43 @@ fn of_stay(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>) -> Findings 
     let mut breaches: Vec<Breach> = out_of_order(session, stay).into_iter().collect();
     breaches.extend(cut(room, session, stay, joined));
     Findings { breaches, checked: 1 }
+}
+
+/// Who is there when one enters is who is shown, and nobody else.
+fn lists(room: &Room<'_>) -> Vec<Breach> {
+    let at = |stay: &Stay<'_>| stay.entry.filter(|(first, last)| first == last && stay.joined.is_some()).map(|(first, _)| first);
+    let mut stays: Vec<(u64, &Session<'_>, &Stay<'_>)> =
+        room.stays().filter_map(|(session, stay)| Some((at(stay)?, session, stay))).collect();
+    stays.sort_by_key(|(index, _, _)| *index);
+    let (mut there, mut breaches) = (BTreeSet::new(), Vec::new());
+    let mut turns = room.seating.turns.iter().peekable();
+    for (index, session, stay) in stays {
+        while let Some((_, nick, comes)) = turns.next_if(|turn| turn.0 <= index) {
+            if *comes {
+                there.insert(*nick)
+            } else {
+                there.remove(nick)
+            };
+        }
+        let Some((line, shown)) = list(stay).filter(|(_, shown)| *shown != there) else { continue };
+        let differing: Vec<&str> = shown.symmetric_difference(&there).copied().collect();
+        let what = format!("{} enters {} and is shown {shown:?}, where {there:?} are", session.name, room.jid);
+        let entries: Vec<_> = differing.iter().filter_map(|nick| room.seating.last_of(nick)).collect();
+        breaches.push(Breach::new(what, &[line]).with(&entries));
+    }
+    breaches
+}
+
+/// The presences up to one's own, which ends them.
+fn list<'s, 'a>(stay: &'s Stay<'a>) -> Option<(&'a Line, BTreeSet<&'s str>)> {
+    let mut shown = BTreeSet::new();
+    for (line, presence) in stay.presences().filter(|(_, presence)| !presence.unavailable) {
+        shown.insert(presence.nick.as_deref()?);
+        if presence.is_own() {
+            return Some((line, shown));
+        }
+    }
+    None
 }
 
 /// What is shown when one enters, in this order.
@@ -112,17 +157,25 @@ mod tests {
 
     #[test]
     fn a_history_with_a_hole_or_without_its_end_fails() {
-        let hole = format!("{SAID}B sees bob - 110\nB shown 1 s1\nB shown 3 s3\nB topic\nB joined\nB received 4 s4");
+        let hole = format!("{SAID}B sees ada\nB sees bob - 110\nB shown 1 s1\nB shown 3 s3\nB topic\nB joined\nB received 4 s4");
         assert_eq!(breach(&hole), "B is shown number 2 of the room behind number 0, in the history");
-        let short = format!("{SAID}B sees bob - 110\nB shown 1 s1\nB shown 2 s2\nB topic\nB joined\nB received 4 s4");
+        let short = format!("{SAID}B sees ada\nB sees bob - 110\nB shown 1 s1\nB shown 2 s2\nB topic\nB joined\nB received 4 s4");
         assert_eq!(breach(&short), "B is not shown the last of the history, which ends with number 1");
+    }
+
+    #[test]
+    fn who_is_not_shown_somebody_who_is_there_fails() {
+        let text = format!("{SAID}B sees bob - 110\nB topic\nB joined\nB received 4 s4");
+        assert_eq!(breach(&text), r#"B enters r@s and is shown {"bob"}, where {"ada", "bob"} are"#);
+        let phantom = format!("{SAID}B sees ada\nB sees cid\nB sees bob - 110\nB topic\nB joined\nB received 4 s4");
+        assert_eq!(breach(&phantom), r#"B enters r@s and is shown {"ada", "bob", "cid"}, where {"ada", "bob"} are"#);
     }
 
     #[test]
     fn what_is_shown_in_another_order_fails() {
         let early = format!("{SAID}B sees bob - 110\nB sees ada\nB topic\nB joined");
         assert_eq!(breach(&early), "B is shown Others behind Itself when it enters");
-        let live = format!("{SAID}B sees bob - 110\nB received 4 s4\nB topic\nB joined");
+        let live = format!("{SAID}B sees ada\nB sees bob - 110\nB received 4 s4\nB topic\nB joined");
         assert_eq!(breach(&live), "B is shown Subject behind Live when it enters");
     }
 

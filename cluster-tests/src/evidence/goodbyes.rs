@@ -15,6 +15,8 @@ pub(crate) struct Goodbyes<'r, 'a> {
     pub unfounded: Vec<Unfounded<'a>>,
     /// Departures that it must have been shown, and was not.
     pub missed: Vec<&'r Departure<'a>>,
+    /// Presences of nicks that were nobody's then.
+    pub phantoms: Vec<(&'a Line, String)>,
 }
 
 /// A farewell that stands where nobody of that nick went.
@@ -30,6 +32,8 @@ struct Walk<'r, 'a> {
     departures: BTreeMap<&'a str, Vec<&'r Departure<'a>>>,
     /// How many departures of a nick are behind.
     behind: BTreeMap<&'a str, usize>,
+    /// From one index to another each nick is somebody's.
+    taken: &'r BTreeMap<&'a str, Vec<(u64, u64)>>,
     /// Of the nicks that were seen to go, and not to come again since.
     gone: BTreeMap<String, &'a Line>,
     /// What comes from here on has this index at least.
@@ -49,8 +53,14 @@ pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: 
     for departure in room.seating.departures.iter().filter(of_others) {
         departures.entry(departure.nick).or_default().push(departure);
     }
-    let mut walk =
-        Walk { departures, behind: BTreeMap::new(), gone: BTreeMap::new(), floor: first + 1, found: Goodbyes::default() };
+    let mut walk = Walk {
+        taken: &room.seating.taken,
+        departures,
+        behind: BTreeMap::new(),
+        gone: BTreeMap::new(),
+        floor: first + 1,
+        found: Goodbyes::default(),
+    };
     let ceilings = ceilings(room, stay);
     for ((line, sight), ceiling) in stay.lines.iter().zip(ceilings) {
         match (&line.event, sight) {
@@ -83,6 +93,10 @@ impl<'r, 'a> Walk<'r, 'a> {
         let Some(nick) = presence.nick.as_deref() else { return };
         if !presence.unavailable {
             self.gone.remove(nick);
+            let spans = self.taken.get(nick).map_or(&[][..], Vec::as_slice);
+            if !spans.iter().any(|(from, to)| *from < ceiling && *to >= self.floor) {
+                self.found.phantoms.push((line, nick.to_owned()));
+            }
             return;
         }
         let repeats = self.gone.insert(nick.to_owned(), line);

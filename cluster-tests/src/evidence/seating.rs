@@ -13,6 +13,8 @@ pub(crate) struct Seating<'a> {
     pub seats: Vec<Seat<'a>>,
     /// Each time that a nick came to be taken, or was nobody's any more: the index, which nick, and whether it came.
     pub turns: Vec<(u64, &'a str, bool)>,
+    /// The same, as the indexes from one to another between which each nick was taken; the last one is the entry by which it went.
+    pub taken: BTreeMap<&'a str, Vec<(u64, u64)>>,
     /// Each time that a nick was seen to go, in the order of the log.
     pub departures: Vec<Departure<'a>>,
     /// After each entry that changed it: index, how many nicks are taken, how many of the seats are detached.

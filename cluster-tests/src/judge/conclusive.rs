@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PROMISES;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, lacking};
 use crate::history::{Event, Phase, Stage};
 
 /// Why a run does not say all that it should, one sentence each.
@@ -25,7 +25,8 @@ fn of_the_journal(evidence: &Evidence<'_>) -> Vec<String> {
     if evidence.run.journal.is_empty() {
         return vec!["there is no journal".to_owned()];
     }
-    let mut missing = Vec::new();
+    let lacking = lacking(evidence.run);
+    let mut missing: Vec<String> = lacking.iter().map(|shard| format!("the journal has nothing of shard {shard}")).collect();
     let mut first: BTreeMap<u16, u64> = BTreeMap::new();
     for replica in &evidence.run.replicas {
         if let (Some(shard), Some((begin, _))) = (replica.shard, replica.entries) {

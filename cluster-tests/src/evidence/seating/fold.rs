@@ -43,6 +43,13 @@ pub(super) fn fold<'a>(entries: &[&'a Entry]) -> Seating<'a> {
             room.found.crowd.push((entry.index, room.occupants.len(), room.detached()));
         }
     }
+    for (index, nick, comes) in &room.found.turns {
+        let spans = room.found.taken.entry(nick).or_default();
+        match spans.last_mut() {
+            Some(span) if !comes => span.1 = *index,
+            _ => spans.push((*index, u64::MAX)),
+        }
+    }
     room.found
 }
 
