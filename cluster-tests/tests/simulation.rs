@@ -42,6 +42,15 @@ trials! {
     a_private_message_reaches_its_occupant_alone
     answers_come_in_the_order_of_what_was_asked
     a_deposed_home_answers_nothing
+    people_chat
+    people_churn
+    people_moderation
+    people_rooms
+    people_nicks
+    people_presence
+    people_reconnect_storm
+    people_whispers
+    people_mixed
 }
 
 /// With each of its seeds, or with that of the environment's `CONCLAVE_SEED` alone.

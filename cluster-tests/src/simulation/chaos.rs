@@ -50,6 +50,17 @@ pub(crate) enum End {
     Elect,
 }
 
+/// A fault begins, or ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FaultNote {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Which.
+    pub fault: Fault,
+    /// Whether this is its end.
+    pub ended: bool,
+}
+
 /// Faults of some kinds.
 #[derive(Clone, Debug)]
 pub struct Chaos {
@@ -75,6 +86,25 @@ impl Chaos {
 impl World {
     /// A fault begins; it ends by itself. Whether it could.
     pub fn strike(&mut self, fault: Fault) -> bool {
+        self.faults += 1;
+        let began = self.begin_fault(fault);
+        if began {
+            self.fault_notes.push(FaultNote { number: self.faults, fault, ended: false });
+            self.note_end(self.faults, fault);
+        } else {
+            self.faults -= 1;
+        }
+        began
+    }
+
+    /// A fault is over with the last of its ends.
+    fn note_end(&mut self, number: u32, fault: Fault) {
+        if !self.ends.iter().flatten().any(|(of, _, _)| *of == number) {
+            self.fault_notes.push(FaultNote { number, fault, ended: true });
+        }
+    }
+
+    fn begin_fault(&mut self, fault: Fault) -> bool {
         let living = self.living();
         let replicas: Vec<u32> = self.replica_nodes().into_iter().filter(|node| living.contains(node)).collect();
         match fault {
@@ -88,11 +118,11 @@ impl World {
             }
             Fault::KillHome => {
                 let Some(leader) = self.leader() else { return false };
-                return self.kill_for_a_while(leader);
+                return self.kill_for_a_while(fault, leader);
             }
             Fault::KillNode => {
                 let node = *self.net.dice.pick(&living);
-                return self.kill_for_a_while(node);
+                return self.kill_for_a_while(fault, node);
             }
             Fault::DeclareDead => {
                 let node = *self.net.dice.pick(&living);
@@ -106,7 +136,7 @@ impl World {
                 let last = 100 + self.net.up_to(6000);
                 for (from, to) in [(from, to), (to, from)].into_iter().take(1 + self.net.up_to(1) as usize) {
                     self.net.cut(from, to, true);
-                    self.end_after(last, End::Join(from, to));
+                    self.end_after(fault, last, End::Join(from, to));
                 }
             }
             Fault::Break => {
@@ -120,7 +150,7 @@ impl World {
             Fault::Stall => {
                 self.stall(true);
                 let last = 50 + self.net.up_to(3000);
-                self.end_after(last, End::Unstall);
+                self.end_after(fault, last, End::Unstall);
             }
             Fault::Lag | Fault::Install => {
                 let node = *self.net.dice.pick(&replicas);
@@ -131,14 +161,14 @@ impl World {
                     node.lags = true;
                 }
                 let last = 100 + self.net.up_to(3000);
-                self.end_after(last, End::CatchUp(node, fault == Fault::Install));
+                self.end_after(fault, last, End::CatchUp(node, fault == Fault::Install));
             }
         }
         true
     }
 
     /// A minority may be dead at a time.
-    fn kill_for_a_while(&mut self, node: u32) -> bool {
+    fn kill_for_a_while(&mut self, fault: Fault, node: u32) -> bool {
         let replicas = self.replica_nodes();
         let dead = replicas.iter().filter(|node| !self.living().contains(node)).count();
         if replicas.contains(&node) && 2 * (dead + 1) >= replicas.len() {
@@ -148,22 +178,27 @@ impl World {
         self.kill(node);
         if led {
             let delay = 200 + self.net.up_to(1000);
-            self.end_after(delay, End::Elect);
+            self.end_after(fault, delay, End::Elect);
         }
         let noticed = 300 + self.net.up_to(2500);
-        self.end_after(noticed, End::DeclareDead(node));
+        self.end_after(fault, noticed, End::DeclareDead(node));
         let back = 100 + self.net.up_to(6000);
-        self.end_after(back, End::Restart(node));
+        self.end_after(fault, back, End::Restart(node));
         true
     }
 
-    fn end_after(&mut self, delay: u64, end: End) {
-        self.ends.push(Some(end));
+    fn end_after(&mut self, fault: Fault, delay: u64, end: End) {
+        self.ends.push(Some((self.faults, fault, end)));
         self.net.after(delay, Event::Fault(self.ends.len() - 1));
     }
 
     pub(crate) fn end_fault(&mut self, at: usize) {
-        let Some(end) = self.ends.get_mut(at).and_then(Option::take) else { return };
+        let Some((number, fault, end)) = self.ends.get_mut(at).and_then(Option::take) else { return };
+        self.carry_out_end(end);
+        self.note_end(number, fault);
+    }
+
+    fn carry_out_end(&mut self, end: End) {
         match end {
             End::Join(from, to) => self.net.cut(from, to, false),
             End::Unstall => self.stall(false),

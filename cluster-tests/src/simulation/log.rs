@@ -10,6 +10,10 @@ use conclave_cluster::entry::ShardChange;
 pub struct Log {
     /// From index 1; nothing stands for an entry of Raft's own.
     entries: Vec<Option<Vec<u8>>>,
+    /// When each was committed, in milliseconds of the simulation.
+    times: Vec<u64>,
+    /// What time it is.
+    pub now: u64,
     /// Who leads, and in which term.
     leader: Option<u32>,
     term: u64,
@@ -30,6 +34,11 @@ impl Log {
     /// An entry.
     pub fn get(&self, index: u64) -> Option<&Option<Vec<u8>>> {
         self.entries.get(index.checked_sub(1)? as usize)
+    }
+
+    /// When an entry was committed.
+    pub fn time(&self, index: u64) -> Option<u64> {
+        self.times.get(index.checked_sub(1)? as usize).copied()
     }
 
     /// Who leads.
@@ -65,13 +74,22 @@ impl Log {
     pub fn commit(&mut self) -> bool {
         let entry = self.queue.pop_front();
         let some = entry.is_some();
-        self.entries.extend(entry.map(Some));
+        if let Some(entry) = entry {
+            self.push(Some(entry));
+        }
         some
     }
 
     /// Commits a proposal of a former term, if one has turned up.
     pub fn commit_late(&mut self) {
-        self.entries.extend(self.late.pop_front().map(Some));
+        if let Some(entry) = self.late.pop_front() {
+            self.push(Some(entry));
+        }
+    }
+
+    fn push(&mut self, entry: Option<Vec<u8>>) {
+        self.entries.push(entry);
+        self.times.push(self.now);
     }
 
     /// Leadership changes: so many of the waiting proposals are committed on the way, the next so many turn up late, the rest is lost.
@@ -84,7 +102,7 @@ impl Log {
         self.leader = leader;
         self.term += 1;
         if leader.is_some() {
-            self.entries.push(None);
+            self.push(None);
         }
     }
 }

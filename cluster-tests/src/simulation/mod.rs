@@ -23,7 +23,7 @@ mod store;
 mod trials;
 mod world;
 
-pub use chaos::{ALL, Chaos, Fault};
+pub use chaos::{ALL, Chaos, Fault, FaultNote};
 pub use client::Client;
 pub use crowd::Crowd;
 pub use oracle::Oracle;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use conclave_cluster::home::HomeSettings;
 use conclave_muc::Service;
+use conclave_xmpp::Element;
 
+use super::chaos::{End, Fault, FaultNote};
 use super::client::Client;
 use super::edge_task::{self, EdgeTask};
 use super::log::Log;
@@ -72,7 +74,13 @@ pub struct World {
     /// What clients did and saw.
     pub history: History,
     frozen: BTreeMap<u64, (u32, Store)>,
-    pub(crate) ends: Vec<Option<super::chaos::End>>,
+    /// What ends when, of which fault.
+    pub(crate) ends: Vec<Option<(u32, Fault, End)>>,
+    seed: u64,
+    /// What clients were sent and nobody has taken yet.
+    arrivals: Vec<(usize, Element)>,
+    pub(crate) fault_notes: Vec<FaultNote>,
+    pub(crate) faults: u32,
 }
 
 impl World {
@@ -105,6 +113,10 @@ impl World {
             history: History::default(),
             frozen: BTreeMap::new(),
             ends: Vec::new(),
+            seed,
+            arrivals: Vec::new(),
+            fault_notes: Vec::new(),
+            faults: 0,
         };
         for node in 1..=world.settings.nodes {
             world.start(node, Store::default());
@@ -116,6 +128,21 @@ impl World {
         let attended = world.run_until(10_000, |world| world.nodes.values().all(|node| node.edge.attends()));
         assert!(attended, "no home in ten seconds without a fault");
         world
+    }
+
+    /// From which all chance comes.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What clients were sent since this was last asked, in the order in which it came.
+    pub fn take_arrivals(&mut self) -> Vec<(usize, Element)> {
+        std::mem::take(&mut self.arrivals)
+    }
+
+    /// Faults that began or ended since this was last asked.
+    pub fn take_fault_notes(&mut self) -> Vec<FaultNote> {
+        std::mem::take(&mut self.fault_notes)
     }
 
     /// Milliseconds since the beginning.
@@ -165,6 +192,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        self.log.now = self.net.now;
         let World { net, log, nodes, .. } = self;
         match event {
             Event::ToReplica(link) => {
@@ -275,6 +303,7 @@ impl World {
     }
 
     pub(crate) fn lead(&mut self, node: Option<u32>) {
+        self.log.now = self.net.now;
         let survive = self.net.up_to(self.log.waiting() as u64) as usize;
         let late = if self.net.once_in(4) { self.net.up_to(3) as usize } else { 0 };
         self.log.elect(node, survive, late);

@@ -66,7 +66,7 @@ async fn answered(session: &mut Session<'_>, open_max: usize) -> Result<(), Stri
     Ok(())
 }
 
-fn questions() -> Vec<Act> {
+pub(super) fn questions() -> Vec<Act> {
     let lists = ["owner", "admin", "member", "outcast"].map(|list| Act::Affiliations { affiliation: list.to_owned() });
     [Act::Occupants, Act::Configuration].into_iter().chain(lists).collect()
 }

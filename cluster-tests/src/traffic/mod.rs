@@ -28,6 +28,7 @@ mod scripts;
 mod seat;
 mod sends;
 mod session;
+pub mod simulated;
 mod stage;
 
 use std::collections::BTreeSet;

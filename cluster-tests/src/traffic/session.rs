@@ -226,14 +226,14 @@ impl<'a> Session<'a> {
     }
 }
 
-fn event_of(turn: &Turn) -> Event {
+pub(super) fn event_of(turn: &Turn) -> Event {
     match turn {
         Turn::Joined => Event::Joined,
         Turn::Left(why) => Event::Left { why: why.clone() },
     }
 }
 
-fn shown(stanza: &Element) -> Event {
+pub(super) fn shown(stanza: &Element) -> Event {
     match spoken(stanza) {
         Some((stanza_id, send, delayed)) => {
             let body = stanza.child("body", ns::CLIENT).map(Element::text);
@@ -244,7 +244,7 @@ fn shown(stanza: &Element) -> Event {
 }
 
 /// RFC 6120 §8.2.3: every question is answered; of a ping (XEP-0199) we know how.
-fn courtesy(stanza: &Element) -> Option<Element> {
+pub(super) fn courtesy(stanza: &Element) -> Option<Element> {
     let kind = stanza.attribute("type")?;
     if stanza.name() != "iq" || !matches!(kind, "get" | "set") {
         return None;

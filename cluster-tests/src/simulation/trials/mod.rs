@@ -2,6 +2,7 @@
 
 mod absence;
 mod answers;
+mod people;
 mod reach;
 mod rivals;
 mod talk;
@@ -88,6 +89,15 @@ pub const TRIALS: &[Trial] = &[
     trial("a_private_message_reaches_its_occupant_alone", 100, answers::a_private_message_reaches_its_occupant_alone),
     trial("answers_come_in_the_order_of_what_was_asked", 100, answers::answers_come_in_the_order_of_what_was_asked),
     trial("a_deposed_home_answers_nothing", 100, answers::a_deposed_home_answers_nothing),
+    trial("people_chat", 20, people::people_chat),
+    trial("people_churn", 20, people::people_churn),
+    trial("people_moderation", 20, people::people_moderation),
+    trial("people_rooms", 20, people::people_rooms),
+    trial("people_nicks", 20, people::people_nicks),
+    trial("people_presence", 20, people::people_presence),
+    trial("people_reconnect_storm", 20, people::people_reconnect_storm),
+    trial("people_whispers", 20, people::people_whispers),
+    trial("people_mixed", 20, people::people_mixed),
 ];
 
 const fn trial(name: &'static str, seeds: u64, play: fn(u64)) -> Trial {

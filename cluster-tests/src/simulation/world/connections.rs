@@ -12,6 +12,9 @@ use super::super::stanzas;
 use super::World;
 use crate::history::{self, Line};
 
+/// From one id of a node to the next: those of other nodes lie between.
+const ID_STEP: u64 = 10;
+
 impl World {
     /// A client connects to a node, as another session of an account. Returns its place among the clients.
     pub fn connect(&mut self, name: &str, node: u32) -> usize {
@@ -22,14 +25,26 @@ impl World {
     pub fn connect_as(&mut self, name: &str, resource: &str, node: u32) -> usize {
         let account = BareJid::parse(&format!("{name}@example.org")).unwrap_or_else(|error| panic!("{error}"));
         let jid: FullJid = account.with_resource(resource).unwrap_or_else(|error| panic!("{error}"));
-        let id = self.nodes.get(&node).map_or(0, |node| node.next_session);
+        self.connect_session(name, jid, node)
+    }
+
+    /// The same under a full JID.
+    pub fn connect_jid(&mut self, jid: &str, node: u32) -> usize {
+        let jid = FullJid::parse(jid).unwrap_or_else(|error| panic!("{error}"));
+        self.connect_session(&jid.to_string(), jid, node)
+    }
+
+    fn connect_session(&mut self, name: &str, jid: FullJid, node: u32) -> usize {
+        // Of two lives of a full JID the later one has the higher id: who binds it would be told to take another one otherwise.
+        let former = self.clients.iter().filter(|client| client.session.jid == jid).map(|client| client.session.id).max();
+        let next = self.nodes.get(&node).map_or(0, |node| node.next_session);
+        let id = former.map_or(next, |former| next + former.saturating_sub(next).next_multiple_of(ID_STEP));
         let session = Session { jid, id };
         let client = Client::new(name, node, session.clone());
         let bound = Bound { session: session.clone(), inbox: client.inbox.clone(), replaced: client.replaced.clone() };
         if let Some(node) = self.nodes.get_mut(&node) {
             assert!(node.alive, "a client connects to a node that is dead");
-            // A step that no other node takes keeps ids apart.
-            node.next_session += 10;
+            node.next_session = id + ID_STEP;
             node.edge.sessions.bound.insert(session.id, bound);
         }
         self.clients.push(client);
@@ -132,7 +147,9 @@ impl World {
             }
             let stanzas = std::mem::take(&mut *self.clients[at].inbox.borrow_mut());
             for bytes in stanzas {
-                for (room, event) in self.clients[at].take(self.net.now, stanzas::parse(&bytes)) {
+                let stanza = stanzas::parse(&bytes);
+                self.arrivals.push((at, stanza.clone()));
+                for (room, event) in self.clients[at].take(self.net.now, stanza) {
                     self.record(at, &room, event);
                 }
             }

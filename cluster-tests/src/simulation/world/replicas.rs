@@ -1,10 +1,14 @@
 //! What replicas store, and that they agree.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use conclave_xmpp::BareJid;
 
 use super::super::net::Event;
 use super::super::store::Store;
 use super::{Node, World};
+use crate::journal::{self, folding::Folding};
 
 impl World {
     /// The store of a replica takes in what has changed. All replicas must agree at the same entry.
@@ -53,6 +57,39 @@ impl World {
             let store = Store::frozen(&task.replica);
             task.install(store, &mut self.net);
         }
+    }
+
+    /// All that is committed, in words. The times are those of the commits: the clocks of nodes differ.
+    pub fn journal(&self) -> Vec<journal::Entry> {
+        let mut folding = Folding::new(0);
+        let entry = |index| {
+            let bytes = self.log.get(index).and_then(Option::as_deref);
+            let entry = folding.take(index, bytes).unwrap_or_else(|error| panic!("entry {index}: {error}"));
+            entry.map(|entry| journal::Entry { time: self.log.time(index).unwrap_or(entry.time), ..entry })
+        };
+        (1..=self.log.last()).filter_map(entry).collect()
+    }
+
+    /// How every replica is.
+    pub fn ends_of_replicas(&self) -> Vec<journal::Replica> {
+        let end = |(id, node): (&u32, &Node)| {
+            let replica = &node.replica.as_ref()?.replica;
+            let store = Store::frozen(replica);
+            let mut hasher = DefaultHasher::new();
+            store.records.hash(&mut hasher);
+            let (applied, hash) = (replica.shard().applied(), format!("{:016x}", hasher.finish()));
+            Some(journal::Replica { node: *id, shard: Some(0), applied, hash, entries: Some((1, applied)), digests: Vec::new() })
+        };
+        self.nodes.iter().filter_map(end).collect()
+    }
+
+    /// How many are in a room, and how many of them are detached, as a node with a replica knows.
+    pub fn count(&self, node: u32, room: &str) -> Option<(usize, usize)> {
+        let task = self.nodes.get(&node).filter(|node| node.alive)?.replica.as_ref()?;
+        let room = BareJid::parse(room).ok()?;
+        let lines = task.replica.room_lines(Some(&room));
+        let line = lines.first();
+        Some(line.map_or((0, 0), |line| (line.occupants as usize, line.detached as usize)))
     }
 
     /// How many times replicas were compared.
