@@ -1,6 +1,6 @@
 //! Promises of a cluster under faults, each with many seeds. A seed that fails is named, and run alone with `CONCLAVE_SEED`.
 
-use cluster_tests::simulation::Trial;
+use cluster_tests::simulation::{Trial, regressions};
 
 /// A test for each trial, of the same name.
 macro_rules! trials {
@@ -56,14 +56,16 @@ trials! {
 /// With each of its seeds, or with that of the environment's `CONCLAVE_SEED` alone.
 fn play(name: &str) {
     let trial = Trial::named(name).expect("a trial has this name");
-    let seeds = match std::env::var("CONCLAVE_SEED") {
-        Ok(seed) => {
-            let seed: u64 = seed.parse().unwrap_or_else(|error| panic!("CONCLAVE_SEED is a number: {error}"));
-            seed..seed + 1
-        }
-        Err(_) => 0..trial.seeds,
+    let played = match std::env::var("CONCLAVE_SEED") {
+        Ok(seed) => trial.run_seed(seed.parse().unwrap_or_else(|error| panic!("CONCLAVE_SEED is a number: {error}"))),
+        Err(_) => trial.run_seeds(0..trial.seeds).map(|_| ()),
     };
-    for seed in seeds {
-        trial.run_seed(seed).unwrap_or_else(|failure| panic!("{failure}"));
+    played.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn what_was_found_once_stays_mended() {
+    for regression in regressions::all().unwrap_or_else(|error| panic!("{error}")) {
+        regression.check().unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -17,6 +17,7 @@ mod edge_task;
 mod log;
 mod net;
 pub mod oracle;
+pub mod regressions;
 mod replica_task;
 pub mod stanzas;
 mod store;
