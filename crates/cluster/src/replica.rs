@@ -136,9 +136,6 @@ impl Replica {
         let former =
             attend.lives.iter().filter(|number| **number != edge.number).map(|number| Incarnation { number: *number, ..edge });
         let Replica { shard, home, .. } = self;
-        if let Some(home) = home.as_mut().filter(|_| at_home) {
-            former.clone().for_each(|former| home.moved(shard, former, edge, out));
-        }
         let epoch = home.as_ref().filter(|_| at_home).and_then(Home::epoch);
         let missed = after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
         if missed.is_none()
@@ -154,7 +151,7 @@ impl Replica {
             Some((from, frames)) => Attendance::Joined { epoch, from, reset: false, frames },
             None => {
                 if let Some(home) = home.as_mut().filter(|_| at_home && after.is_some() && shard.has_seats_of(edge.node)) {
-                    former.chain([edge]).for_each(|life| home.lost(shard, life, out));
+                    former.clone().chain([edge]).for_each(|life| home.lost(shard, life, out));
                 }
                 // An edge that is told so again has not heard the first time; that its sessions were removed stands in a frame.
                 let (from, frames) = match after.filter(|_| at_home) {
@@ -167,6 +164,8 @@ impl Replica {
         if let (Some(home), Attendance::Joined { from, .. }) = (home, &attendance) {
             home.acknowledged(edge.node, *from);
             if at_home {
+                // Behind what removes those who have missed something: else they would sit there again, and hear what comes before they are told.
+                former.for_each(|former| home.moved(shard, former, edge, out));
                 home.attends(shard, edge.node, out);
             }
         }
