@@ -71,8 +71,7 @@ impl<'a> Session<'a> {
                 (stay.joined, stay.asked) = (Some(line), granted(&mut self.pending).unwrap_or(first));
             }
             (_, Some(Sight::Subject { at_the_door: true })) if stay.joined.is_some() => {
-                stay.lines.push((line, sight));
-                return self.renew(line);
+                return self.renew(line, sight);
             }
             (Event::Invoke { act: Act::Leave, .. }, _) => stay.wishes = Some(line),
             (_, Some(Sight::Presence(presence))) if presence.is_farewell() => stay.told = Some((line, presence.clone())),
@@ -89,7 +88,7 @@ impl<'a> Session<'a> {
 
 impl<'a> Session<'a> {
     /// All that stood at the door in a row with this line is the beginning of another stay.
-    fn renew(&mut self, line: &'a Line) {
+    fn renew(&mut self, line: &'a Line, sight: Option<Sight>) {
         let Some(stay) = self.stays.last_mut() else { return };
         let mut is_own = false;
         let mut at_the_door = |(line, sight): &(&Line, Option<Sight>)| match (&line.event, sight) {
@@ -97,13 +96,13 @@ impl<'a> Session<'a> {
             (_, Some(Sight::Presence(presence))) if presence.unavailable => false,
             (_, Some(Sight::Presence(presence))) if presence.is_own() => !std::mem::replace(&mut is_own, true),
             (_, Some(Sight::Presence(_))) => is_own,
-            (_, Some(Sight::Subject { at_the_door })) => *at_the_door && !is_own,
-            // What it does itself, and what is told to it alone, may come in between.
-            (Event::Seen { .. }, _) => false,
+            // What it does itself, and what becomes of it, may come in between.
+            (Event::Seen { .. } | Event::Joined, _) => false,
             _ => true,
         };
         let door = stay.lines.iter().rev().take_while(|line| at_the_door(line)).count();
-        let lines = stay.lines.split_off(stay.lines.len() - door);
+        let mut lines = stay.lines.split_off(stay.lines.len() - door);
+        lines.push((line, sight));
         stay.renewed = true;
         let first = lines.first().map_or(line.at, |(line, _)| line.at);
         let asked = granted(&mut self.pending).unwrap_or(first);
