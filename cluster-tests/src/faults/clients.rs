@@ -94,8 +94,9 @@ impl Fault for Resets {
     }
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
-        if self.of.is_deserted(scene) {
-            self.of.choose(scene)?;
+        if self.of.is_deserted(scene) && self.of.choose(scene).is_err() {
+            // All nodes are down just now.
+            return Ok(());
         }
         if Instant::now() >= self.next {
             for living in self.of.look(scene)? {
@@ -143,8 +144,8 @@ impl Fault for HalfOpen {
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
         if self.of.counts().held == 0 && self.of.is_deserted(scene) {
-            self.of.choose(scene)?;
-            self.begin(scene)?;
+            // All nodes may be down just now.
+            return self.of.choose(scene).map_or(Ok(()), |_| self.begin(scene));
         }
         Ok(())
     }
@@ -192,8 +193,8 @@ impl Fault for Slow {
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
         if self.of.counts().delayed == 0 && self.of.is_deserted(scene) {
-            self.of.choose(scene)?;
-            return self.begin(scene);
+            // All nodes may be down just now.
+            return self.of.choose(scene).map_or(Ok(()), |_| self.begin(scene));
         }
         self.of.look(scene).map(drop)
     }
