@@ -81,6 +81,12 @@ impl Barrier {
         }
     }
 
+    /// Whether the answer to a request waits here: if the request is repeated meanwhile it must not be judged afresh, since this answer leaves all the same.
+    pub fn answers(&self, session: u64, number: u64) -> bool {
+        let mut answers = self.waiting.iter().flat_map(|waiting| &waiting.soft.answers);
+        answers.any(|(answer, _)| answer.session == session && answer.number == number)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

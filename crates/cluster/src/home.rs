@@ -129,7 +129,7 @@ impl Home {
         }
         let at = from.attachment();
         let (session, number) = (request.session.id, request.number);
-        if self.ahead.has(session, number) {
+        if self.ahead.has(session, number) || self.barrier.answers(session, number) {
             return;
         }
         if shard.repeats.find(session, number).is_some() && !planted::is(Bug::DuplicateCheckOff) {
