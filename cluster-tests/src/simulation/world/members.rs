@@ -19,7 +19,9 @@ impl World {
             .then(|| ReplicaTask::start(id, self.home, self.service.clone(), store.clone(), skew, self.net.now));
         let edge = EdgeTask::start(id, replicas);
         let heard = 0;
-        let next_session = (self.net.now + skew) * 1000 + u64::from(id);
+        // No id is given twice, by whichever process of the node.
+        let given = self.nodes.get(&id).map_or(0, |former| former.next_session);
+        let next_session = ((self.net.now + skew) * 1000 + u64::from(id)).max(given);
         let node = Node { replica, edge, alive: true, store, heard, registered: BTreeSet::new(), next_session, lags: false };
         self.nodes.insert(id, node);
         self.enrol(id);

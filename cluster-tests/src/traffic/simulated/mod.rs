@@ -169,7 +169,9 @@ impl Stage {
     fn until(&mut self, what: &str, limit: u64, is_so: impl Fn(&Stage) -> bool) {
         let end = self.world.now() + limit;
         while !is_so(self) {
-            assert!(self.world.now() < end, "I13: not within {limit} ms: {what}; {}", self.world.unrest());
+            if self.world.now() >= end {
+                return self.complain(format!("not within {limit} ms: {what}; {}", self.world.unrest()));
+            }
             self.pass(10);
         }
     }
