@@ -21,10 +21,15 @@ const CHUNKS_MAX: usize = 64;
 const SIP_BYTES: usize = 512;
 
 /// Carries until both directions have ended, or the connection is to break. A break is a reset at both ends.
-pub(super) async fn carry(mut near: TcpStream, mut far: TcpStream, there: &Flow, back: &Flow) {
+pub(super) async fn carry(
+    mut near: TcpStream,
+    mut far: TcpStream,
+    (there, back): (&Flow, &Flow),
+    (told_there, told_back): (Told, Told),
+) {
     // Nothing is gathered here: nodes and clients say small things and wait.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
-    let (told_there, told_back, closed) = (there.told(), back.told(), watch::Sender::new(0));
+    let closed = watch::Sender::new(0);
     let broken = {
         let ((near_in, near_out), (far_in, far_out)) = (near.split(), far.split());
         let goes = pump(near_in, far_out, Direction { flow: there, told: told_there, closed: &closed });

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::carrying::{carry, reset};
-use super::flow::Flow;
+use super::flow::{Flow, Told};
 use super::sockets;
 
 /// How often is looked whether somebody listens again, or has hung up.
@@ -40,7 +40,7 @@ impl Front {
     pub async fn serve(self, ways: impl Fn(SocketAddr) -> Option<Ways> + Send + Sync + 'static) {
         let ways = Arc::new(ways);
         loop {
-            while !sockets::is_listened_at(self.behind.port()) {
+            while !sockets::is_listened_at(self.behind) {
                 sleep(LOOK).await;
             }
             // Another may have taken the port for a moment.
@@ -78,11 +78,13 @@ impl Front {
     }
 
     async fn lead(self, near: TcpStream, there: &Flow, back: &Flow, gone: &Notify) {
-        if !waited(&near, there, back).await {
+        // What is told from now on concerns it.
+        let told = (there.told(), back.told());
+        if !waited(&near, there, back, told).await {
             return reset(&near);
         }
         match TcpStream::connect(self.behind).await {
-            Ok(far) => carry(near, far, there, back).await,
+            Ok(far) => carry(near, far, (there, back), told).await,
             Err(error) => {
                 // Closed before the one who came can look again.
                 if error.kind() == ConnectionRefused {
@@ -96,8 +98,7 @@ impl Front {
 }
 
 /// A new connection needs both directions. False if it is not to be, or whoever made it has given up.
-async fn waited(near: &TcpStream, there: &Flow, back: &Flow) -> bool {
-    let (told_there, told_back) = (there.told(), back.told());
+async fn waited(near: &TcpStream, there: &Flow, back: &Flow, (told_there, told_back): (Told, Told)) -> bool {
     there.came(1, told_there);
     back.came(1, told_back);
     let both = async {

@@ -38,7 +38,7 @@ impl Net {
         let (dir, flows) = (self.dir.clone(), self.flows.clone());
         // Whoever has hung up already cannot be told from others, and need not be.
         self.serve(Front { found_at, behind }, move |from| {
-            let dialler = sockets::owner(&dir, from.port())?;
+            let dialler = sockets::owner(&dir, from, found_at)?;
             let (there, back) = (flow(&flows, (dialler, node)), flow(&flows, (node, dialler)));
             Some(Ways { there, back, _life: Arc::default() })
         });
