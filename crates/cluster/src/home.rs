@@ -13,6 +13,7 @@ use conclave_xmpp::{BareJid, Timestamp};
 
 use crate::ahead::Ahead;
 use crate::answer::{Answer, Verdict};
+use crate::answered::Answered;
 use crate::barrier::{Barrier, Soft};
 use crate::bound_sessions;
 use crate::codec;
@@ -76,6 +77,7 @@ pub struct Home {
     ending: BTreeSet<Attachment>,
     /// What each node has acknowledged.
     acknowledged: BTreeMap<u32, u64>,
+    answered: Answered,
 }
 
 impl Home {
@@ -102,6 +104,7 @@ impl Home {
             living: Lives::default(),
             ending: BTreeSet::new(),
             acknowledged: BTreeMap::new(),
+            answered: Answered::default(),
         };
         home.propose(ShardChange::Activate { home: me, office }, None, out);
         home
@@ -129,7 +132,8 @@ impl Home {
         }
         let at = from.attachment();
         let (session, number) = (request.session.id, request.number);
-        if self.ahead.has(session, number) || self.barrier.answers(session, number) {
+        let is_answered = self.barrier.answers(session, number) || self.answered.has(from.node, session, number);
+        if self.ahead.has(session, number) || is_answered {
             return;
         }
         if shard.repeats.find(session, number).is_some() && !planted::is(Bug::DuplicateCheckOff) {
@@ -235,6 +239,7 @@ impl Home {
 
     /// An edge attends, by a new connection: what was passed on to its sessions by the old one may be lost.
     pub fn attends(&mut self, shard: &Shard, node: u32, out: &mut Vec<Output>) {
+        self.answered.attends(node);
         let node_of = |room: &BareJid, session: &Session| {
             let seat = shard.seating.get(room).and_then(|seats| seats.get(session));
             seat.map(|at| Incarnation::of(*at).node)
@@ -380,6 +385,9 @@ impl Home {
 
     fn release(&mut self, shard: &Shard, out: &mut Vec<Output>) {
         while let Some(soft) = self.barrier.pop(self.ahead.committed()) {
+            for (answer, at) in &soft.answers {
+                self.answered.note(Incarnation::of(*at).node, answer.session, answer.number);
+            }
             let frame = soft_frame(shard, soft);
             if !frame.edges.is_empty() {
                 out.push(Output::Frame(Arc::new(frame)));

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod accounts_codec;
 mod ahead;
 pub mod answer;
+mod answered;
 mod barrier;
 pub mod bound_sessions;
 pub mod codec;
