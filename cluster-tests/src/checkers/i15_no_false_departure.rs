@@ -7,6 +7,9 @@ use crate::verdict::{Breach, Findings, Verdict};
 /// A grace is never cut short by more than this, in milliseconds: clocks of nodes are read at other moments than their timers run from.
 const GRACE_TOLERANCE: u64 = 500;
 
+/// Whoever is removed knows it after so long, in microseconds: edges are silent for 20 s at most, and clients and nodes share a machine.
+const TOLD_WITHIN: u64 = 30_000_000;
+
 /// Checks every farewell that anybody was shown, and everybody who was removed.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
@@ -42,9 +45,11 @@ fn removed(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
         let Some((entry, how)) = seat.until.filter(|(_, how)| !matches!(how, Gone::Renamed | Gone::Replaced)) else { continue };
         let Some((session, stay)) = stay_of(room, seat, entry.index) else { continue };
         findings.checked += usize::from(how != Gone::Left);
-        let knows = stay.told.is_some() || stay.left.is_some() || stay.wishes.is_some();
-        let must_know = stay.seen > entry.index || order.done(entry.index) <= end;
-        if !knows && must_know {
+        let told = stay.told.as_ref().map(|(line, _)| *line);
+        let knows = [told, stay.left, stay.wishes].into_iter().flatten().map(|line| line.at).min();
+        let done = order.done(entry.index);
+        let must_know = stay.seen > entry.index || done <= end;
+        if knows.map_or(must_know, |knows| knows > done.saturating_add(TOLD_WITHIN)) {
             let what = format!("{} is removed from {} and not told", session.name, room.jid);
             let proof: Vec<&Line> = stay.joined.into_iter().chain(stay.last_shown()).collect();
             findings.breaches.push(Breach::new(what, &proof).with(&[seat.taken, entry]));
@@ -143,6 +148,8 @@ mod tests {
     fn who_is_removed_is_told_and_why() {
         let silent = format!("{BOTH}= role bob none\nA misses bob none 307\n{SAID}B received 1 s1\n");
         assert_eq!(breach(&silent), "B is removed from r@s and not told");
+        let late = format!("{BOTH}= role bob none\nA misses bob none 307\n{SAID}@ 40\nB left cut");
+        assert_eq!(breach(&late), "B is removed from r@s and not told");
         let wrong = format!("{BOTH}= role bob none\nB misses bob none 110\nB left removed\nA misses bob none 307\n{SAID}");
         assert_eq!(breach(&wrong), "B is removed, which has the code [307], and is told [110]");
     }

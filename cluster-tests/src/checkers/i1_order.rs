@@ -1,7 +1,9 @@
-//! I1, order: what an occupant is shown is a subsequence of M(r) in the order of the log. So any two occupants agree.
+//! I1, order: what an occupant is shown is a subsequence of M(r) in the order of the log. So any two occupants agree. Refusals and answers have their
+//! place in that order as well: they do not overtake what the same session asked for before.
 
 use std::collections::BTreeMap;
 
+use crate::act::Act;
 use crate::committed::Committed;
 use crate::evidence::{Evidence, Room, Session, Stay};
 use crate::history::{Event, History, Line, by_session};
@@ -15,7 +17,9 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
         let of_stay = |(session, stay): (&Session<'_>, &Stay<'_>)| {
             found(session.name, stay.lines.iter().map(|(line, _)| *line), &room.positions)
         };
-        room.cite(room.stays().map(of_stay).collect())
+        let mut findings = room.cite(room.stays().map(of_stay).collect());
+        findings.breaches.extend(overtaken(evidence, room));
+        findings
     };
     evidence.rooms.values().map(of_room).collect::<Findings>().verdict(NEVER)
 }
@@ -26,6 +30,49 @@ pub fn in_room(history: &History, committed: &Committed) -> Verdict {
     let sessions = by_session(&history.of_room(&committed.room));
     let of_session = |(session, lines): (&str, Vec<&Line>)| found(session, lines.into_iter(), &positions);
     sessions.into_iter().map(of_session).collect::<Findings>().verdict(NEVER)
+}
+
+/// What is known of it was not decided when what was asked for before had not been done yet.
+fn overtaken(evidence: &Evidence<'_>, room: &Room<'_>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for (session, lines) in by_session(&room.lines) {
+        let mut pending: Vec<&str> = Vec::new();
+        for line in lines {
+            let (Event::Invoke { send, .. } | Event::Ok { send, .. } | Event::Refused { send, .. } | Event::Unknown { send }) =
+                &line.event
+            else {
+                continue;
+            };
+            let Some(asked) = evidence.asked.get(send.as_str()) else { continue };
+            if asked.line == line {
+                pending.push(send);
+                continue;
+            }
+            let earlier = pending.iter().take_while(|other| *other != send).filter_map(|other| evidence.asked.get(other));
+            let before =
+                earlier.filter(|_| knows(line, asked.act)).find(|earlier| is_logged(earlier.act) && earlier.answer().is_some());
+            if let Some((earlier, done)) = before.and_then(|earlier| Some((earlier, earlier.end?))) {
+                let what = format!("{session} is told of {send} before what it asked for earlier is done");
+                breaches.push(Breach::new(what, &[earlier.line, asked.line, line, done]));
+            }
+            pending.retain(|other| other != send);
+        }
+    }
+    breaches
+}
+
+/// Whether an answer says what the room is like at its place of the order.
+fn knows(line: &Line, act: &Act) -> bool {
+    match &line.event {
+        Event::Ok { .. } => act.is_question(),
+        Event::Refused { error, .. } => error.starts_with("auth") || error.starts_with("cancel"),
+        _ => false,
+    }
+}
+
+/// Whether it is an entry once it is done, and answered by that alone.
+fn is_logged(act: &Act) -> bool {
+    matches!(act, Act::Say { .. } | Act::Subject { .. } | Act::Role { .. } | Act::Affiliation { .. } | Act::Configure { .. })
 }
 
 fn found<'a>(session: &str, lines: impl Iterator<Item = &'a Line>, positions: &BTreeMap<String, usize>) -> Findings {
@@ -100,6 +147,16 @@ mod tests {
         let judged = |text: &str| check(&Evidence::of(&crate::sketch::run(&format!("{said}{text}"))));
         assert_eq!(judged(twice), Verdict::Pass { checked: 1 });
         assert!(matches!(judged(&format!("{twice}\nA received 2")), Verdict::Fail(_)));
+    }
+
+    #[test]
+    fn a_refusal_does_not_overtake_what_was_asked_before() {
+        let asked = "= create A ada\nA joined\nA invoke s1\nA role k1 bob none\n= say 1 s1 ada A\n";
+        let judged = |text: &str| check(&Evidence::of(&crate::sketch::run(&format!("{asked}{text}"))));
+        assert!(judged("A received 1 s1\nA ok s1 1\nA refused k1 cancel item-not-found").passed());
+        let overtaken = judged("A refused k1 cancel item-not-found\nA received 1 s1\nA ok s1 1");
+        assert!(overtaken.to_string().contains("A is told of k1 before what it asked for earlier is done"), "{overtaken}");
+        assert!(judged("A refused k1 wait resource-constraint\nA received 1 s1\nA ok s1 1").passed());
     }
 
     #[test]
