@@ -15,7 +15,7 @@ const CONVERGES_WITHIN: u64 = 5_000_000;
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
     let of_room =
-        |room| [admitted(room), phantoms(room), views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
+        |room| [admitted(room), comings(room), views(evidence, room), answers(evidence, room)].into_iter().collect::<Findings>();
     rooms.map(of_room).collect::<Findings>().verdict("nobody was inside when all was whole, and nobody asked who is there")
 }
 
@@ -31,15 +31,23 @@ fn admitted(room: &Room<'_>) -> Findings {
     findings
 }
 
-/// Nobody is shown who is not there.
-fn phantoms(room: &Room<'_>) -> Findings {
-    let phantoms =
-        room.stays().flat_map(|(session, stay)| goodbyes(room, session, stay).phantoms.into_iter().map(move |it| (session, it)));
-    let breach = |(session, (line, nick)): (&Session<'_>, (&Line, String))| {
-        let entries: Vec<_> = room.seating.last_of(&nick).into_iter().collect();
-        Breach::new(format!("{} is shown that {nick} is in {}, who is not", session.name, room.jid), &[line]).with(&entries)
-    };
-    Findings { breaches: phantoms.map(breach).collect(), checked: 0 }
+/// Whoever comes is shown to all who are there, and nobody is shown who is not.
+fn comings(room: &Room<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for (session, stay) in room.stays() {
+        let found = goodbyes(room, session, stay);
+        for (line, nick) in found.phantoms {
+            let entries: Vec<_> = room.seating.last_of(&nick).into_iter().collect();
+            let what = format!("{} is shown that {nick} is in {}, who is not", session.name, room.jid);
+            findings.breaches.push(Breach::new(what, &[line]).with(&entries));
+        }
+        for (entry, nick) in found.unseen.into_iter().filter(|_| room.shows_all()) {
+            let proof: Vec<&Line> = stay.joined.into_iter().chain(stay.last_shown()).collect();
+            let what = format!("{} is not shown that {nick} comes into {}", session.name, room.jid);
+            findings.breaches.push(Breach::new(what, &proof).with(&[entry]));
+        }
+    }
+    findings
 }
 
 /// What those who are inside see when the looking begins.
@@ -163,7 +171,9 @@ mod tests {
 
     #[test]
     fn who_misses_somebody_is_astray() {
-        assert_eq!(breach(&format!("{BOTH}{LOOK}")), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
+        assert_eq!(breach(&format!("{BOTH}{LOOK}")), "A is not shown that bob comes into r@s");
+        let forgotten = format!("{BOTH}A sees bob\nA misses bob\n{LOOK}");
+        assert_eq!(breach(&forgotten), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
         let ghost = format!("{BOTH}A sees bob\n= leave B\nB left itself\n{LOOK}");
         assert_eq!(breach(&ghost), r#"A sees {"ada", "bob"} in r@s, where {"ada"} are"#);
     }

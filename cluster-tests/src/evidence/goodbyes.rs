@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Departure, Gone, Presence, Room, Session, Stay, bare};
 use crate::history::{Event, Line};
+use crate::journal::Entry;
 
 /// What one stay was shown of others who go.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Goodbyes<'r, 'a> {
     pub unfounded: Vec<Unfounded<'a>>,
     /// Departures that it must have been shown, and was not.
     pub missed: Vec<&'r Departure<'a>>,
+    /// Entries by which somebody came whom it must have been shown, and was not; with the nick.
+    pub unseen: Vec<(&'a Entry, &'a str)>,
     /// Presences of nicks that were nobody's then.
     pub phantoms: Vec<(&'a Line, String)>,
 }
@@ -32,6 +35,8 @@ struct Walk<'r, 'a> {
     departures: BTreeMap<&'a str, Vec<&'r Departure<'a>>>,
     /// How many departures of a nick are behind.
     behind: BTreeMap<&'a str, usize>,
+    /// Of each nick the stretches of the log in which it was shown.
+    shown: BTreeMap<String, Vec<(u64, u64)>>,
     /// From one index to another each nick is somebody's.
     taken: &'r BTreeMap<&'a str, Vec<(u64, u64)>>,
     /// Of the nicks that were seen to go, and not to come again since.
@@ -54,6 +59,7 @@ pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: 
         departures.entry(departure.nick).or_default().push(departure);
     }
     let mut walk = Walk {
+        shown: BTreeMap::new(),
         taken: &room.seating.taken,
         departures,
         behind: BTreeMap::new(),
@@ -71,6 +77,16 @@ pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: 
             _ => {}
         }
     }
+    let arrivals = room
+        .seating
+        .arrivals
+        .iter()
+        .filter(|arrival| arrival.2 != bare(session.jid) && arrival.0.index > first && arrival.0.index < stay.seen);
+    let is_shown = |(entry, nick, _): &(&Entry, &str, &str)| {
+        let spans = walk.shown.get(*nick).map_or(&[][..], Vec::as_slice);
+        spans.iter().any(|(from, to)| *from <= entry.index && entry.index < *to)
+    };
+    walk.found.unseen = arrivals.filter(|arrival| !is_shown(arrival)).map(|(entry, nick, _)| (*entry, *nick)).collect();
     walk.end(bare(session.jid), first, stay.seen)
 }
 
@@ -93,6 +109,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         let Some(nick) = presence.nick.as_deref() else { return };
         if !presence.unavailable {
             self.gone.remove(nick);
+            self.shown.entry(nick.to_owned()).or_default().push((self.floor, ceiling));
             let spans = self.taken.get(nick).map_or(&[][..], Vec::as_slice);
             if !spans.iter().any(|(from, to)| *from < ceiling && *to >= self.floor) {
                 self.found.phantoms.push((line, nick.to_owned()));

@@ -13,6 +13,8 @@ pub(crate) struct Seating<'a> {
     pub seats: Vec<Seat<'a>>,
     /// Each time that a nick came to be taken, or was nobody's any more: the index, which nick, and whether it came.
     pub turns: Vec<(u64, &'a str, bool)>,
+    /// Those of them in which it came, with the bare JID that bears it.
+    pub arrivals: Vec<(&'a Entry, &'a str, &'a str)>,
     /// The same, as the indexes from one to another between which each nick was taken; the last one is the entry by which it went.
     pub taken: BTreeMap<&'a str, Vec<(u64, u64)>>,
     /// Each time that a nick was seen to go, in the order of the log.

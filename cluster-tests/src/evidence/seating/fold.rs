@@ -91,7 +91,7 @@ impl<'a> Room<'a> {
             self.take_out(entry, nick, gone, Gone::Replaced);
         }
         if !self.occupants.contains_key(nick.as_str()) {
-            self.found.turns.push((entry.index, nick, true));
+            self.arrives(entry, nick, bare(jid));
         }
         let seat = self.take(entry, jid, nick);
         let session = entry.origin.map(|(session, _)| session);
@@ -138,7 +138,7 @@ impl<'a> Room<'a> {
             self.departs(Departure { entry, nick: from, bare, how: Gone::Renamed });
         }
         if !self.occupants.contains_key(to) {
-            self.found.turns.push((entry.index, to, true));
+            self.arrives(entry, to, bare);
         }
         sitting.seat = self.take(entry, jid, to);
         self.occupants.entry(to).or_insert_with(|| Occupant { bare, role, sessions: Vec::new() }).sessions.push(sitting);
@@ -225,6 +225,11 @@ impl<'a> Room<'a> {
         let departure = Departure { entry, nick, bare: occupant.bare, how };
         self.occupants.remove(nick);
         self.departs(departure);
+    }
+
+    fn arrives(&mut self, entry: &'a Entry, nick: &'a str, bare: &'a str) {
+        self.found.turns.push((entry.index, nick, true));
+        self.found.arrivals.push((entry, nick, bare));
     }
 
     fn departs(&mut self, departure: Departure<'a>) {
