@@ -164,9 +164,12 @@ impl Cluster {
         self.nodes.remove(&node);
     }
 
-    /// SIGSTOP: the process keeps its connections and does nothing.
+    /// SIGSTOP: the process keeps its connections and does nothing. Returns when it does nothing any more: one of its threads takes the signal, and until
+    /// that one has had its turn the others go on.
     pub fn freeze(&self, node: u32) {
-        signal(self.pid(node), Signal::STOP);
+        let pid = self.pid(node);
+        signal(pid, Signal::STOP);
+        awaited(&format!("the rest of node {node}"), || is_still(pid).then_some(()));
     }
 
     /// SIGCONT.
@@ -279,6 +282,14 @@ fn is_gone(pid: Pid) -> bool {
         Ok(stat) => threads <= 1 && stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(_) => true,
     }
+}
+
+/// Whether all threads of a process are stopped.
+fn is_still(pid: Pid) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())) else { return false };
+    // The state stands behind the name, which is in brackets.
+    let is_stopped = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'));
+    threads.flatten().all(|thread| std::fs::read_to_string(thread.path().join("stat")).is_ok_and(is_stopped))
 }
 
 fn said_in(path: &Path) -> String {
