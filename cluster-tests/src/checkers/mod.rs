@@ -1,6 +1,6 @@
 //! One checker for each numbered promise.
 //!
-//! Most compare what sessions were shown ([`crate::evidence`]) with the journal; where two things have no order, every order that is possible is
+//! Most compare what sessions were shown (`evidence`) with the journal; where two things have no order, every order that is possible is
 //! granted. I9, I11 and I12 search for an order that explains everything. I20 and I23 know times and sizes alone.
 
 pub(crate) mod i10_ban;
