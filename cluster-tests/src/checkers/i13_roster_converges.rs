@@ -55,9 +55,12 @@ fn views(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let mut findings = Findings::default();
     let (Some(end), Some(order)) = (evidence.began(Phase::Looking), evidence.order(room)) else { return findings };
     let (from, to) = (order.surely_at(end.saturating_sub(CONVERGES_WITHIN)), order.possibly_at(end));
+    // As long as the last fault is not over for so long, nobody has to know yet.
+    let is_due = evidence.troubles.iter().all(|trouble| !trouble.touches(end.saturating_sub(CONVERGES_WITHIN), end));
     for (session, stay) in room.stays().filter(|(_, stay)| is_inside(stay, end)) {
-        findings.checked += 1;
-        if room.seating.any_crowd(from, to, |nicks| *nicks == view(stay, end)) && room.shows_all() {
+        let is_right = room.seating.any_crowd(from, to, |nicks| *nicks == view(stay, end)) && room.shows_all();
+        findings.checked += usize::from(is_right || is_due);
+        if is_right || !is_due {
             continue;
         }
         findings.breaches.extend(astray(room, session, stay, (from, to), end));
@@ -176,6 +179,17 @@ mod tests {
         assert_eq!(breach(&forgotten), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
         let ghost = format!("{BOTH}A sees bob\n= leave B\nB left itself\n{LOOK}");
         assert_eq!(breach(&ghost), r#"A sees {"ada", "bob"} in r@s, where {"ada"} are"#);
+    }
+
+    #[test]
+    fn nobody_has_to_know_while_something_is_broken() {
+        let said = "A invoke s1\n= say 1 s1 ada A\nA received 1 s1\nB received 1 s1";
+        let forgotten = format!("{BOTH}A sees bob\nA misses bob\n{said}\n");
+        let broken = |ended| {
+            format!("{forgotten}@ 3\n- fault 1 freeze begun 1\n@ {ended}\n- fault 1 freeze ended 1\n@ 20\n- phase looking")
+        };
+        assert!(matches!(judged(&broken(14)), Verdict::Fail(_)));
+        assert_eq!(judged(&broken(16)), Verdict::Pass { checked: 1 }, "B sees both");
     }
 
     #[test]
