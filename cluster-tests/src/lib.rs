@@ -16,6 +16,7 @@
 //! [`Client`] is driven by a test, and a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].
 
 pub mod act;
+mod addresses;
 pub mod arena;
 pub mod awaiting;
 pub mod checkers;

@@ -1,22 +1,18 @@
 //! A cluster that begins with one node and grows and shrinks with the commands that the README names.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use conclave_server::admin::cluster::ClusterStatus;
 
+use crate::addresses::free_address;
 use crate::awaiting::awaited_while;
 use crate::cluster::Cluster;
-
-/// Ports that the system gives to no connection that is made: Linux begins at 32768.
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 impl Cluster {
     /// One node, with these accounts.
     pub fn alone(program: &str, settings: &[(&str, &str)], accounts: &[&str]) -> Cluster {
         let mut cluster = Cluster::without_nodes(program, settings);
-        cluster.write_settings(1, &format!("127.0.0.1:{}", free_port()));
+        cluster.write_settings(1, &free_address().to_string());
         cluster.restart(1);
         accounts.iter().for_each(|account| drop(cluster.tell(1, &["user", "add", account])));
         cluster
@@ -24,7 +20,7 @@ impl Cluster {
 
     /// A new node with this number is invited by another, joins, and serves.
     pub fn grow(&mut self, by: u32, node: u32) {
-        let peer = format!("127.0.0.1:{}", free_port());
+        let peer = free_address().to_string();
         let token = self.dir().join("token");
         let said = self.tell(by, &["cluster", "invite", &peer]);
         std::fs::write(&token, said).unwrap_or_else(|error| panic!("{}: {error}", token.display()));
@@ -71,19 +67,4 @@ impl Cluster {
 /// In the directory of a node.
 pub(crate) fn settings_file(dir: &std::path::Path) -> PathBuf {
     dir.join("conclave.toml")
-}
-
-/// A port at which nobody listens, and which was not given before.
-pub(crate) fn free_port() -> u16 {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    // Several of us may run at the same time.
-    let first = u16::try_from(std::process::id() % 1000 * 20).unwrap_or_default();
-    for _ in PORTS {
-        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
-        let port = PORTS.start + first.wrapping_add(tried) % (PORTS.end - PORTS.start);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
 }

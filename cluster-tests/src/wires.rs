@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
+use crate::addresses::free_address;
 use crate::arena::net::{Net, between};
 use crate::arena::passage::Passage;
 use crate::cluster::Cluster;
-use crate::membership::{free_port, settings_file};
+use crate::membership::settings_file;
 
 /// What becomes of what two nodes say to each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,7 +40,7 @@ impl Cluster {
         nodes.iter().for_each(|node| self.kill(*node));
         let net = Net::new(self.dir()).unwrap_or_else(|error| panic!("{error}"));
         for (node, found_at) in nodes.iter().zip(known) {
-            let behind = SocketAddr::new(found_at.ip(), free_port());
+            let behind = free_address();
             put_behind(&self.node_dir(*node), found_at, behind);
             net.stand_before(*node, found_at, behind);
         }

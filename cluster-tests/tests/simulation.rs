@@ -36,6 +36,7 @@ trials! {
     an_edge_that_is_cut_off_from_the_home_alone_hears_by_way_of_another_replica
     what_a_new_home_lacks_comes_from_another_replica
     an_edge_that_missed_frames_for_good_is_told_so
+    whoever_lost_the_seat_while_its_node_was_taken_for_dead_is_told_so
     messages_from_user_to_user_arrive_once_and_in_order
     a_question_between_occupants_is_answered_once
     a_session_of_a_node_that_was_taken_for_dead_is_bound_again_unless_there_is_a_newer_one

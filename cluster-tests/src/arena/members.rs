@@ -8,8 +8,9 @@ use conclave_server::admin::Ask;
 use conclave_server::cluster::{Token, raft_dir};
 
 use super::lives::within;
-use super::place::{self, Place};
+use super::place::Place;
 use super::{Arena, asking};
+use crate::addresses::free_address;
 
 /// What is asked of the cluster may have to wait for a leader of meta.
 const DECIDED_MAX: Duration = Duration::from_secs(60);
@@ -28,7 +29,7 @@ impl Arena {
 
     /// A new node is invited by the first that can, and joins. It does not run yet: see [`Arena::restart`]. Returns its number.
     pub fn invite(&self) -> Result<u32, String> {
-        let found_at = place::fresh();
+        let found_at = free_address();
         let token = within(DECIDED_MAX, "an invitation", || self.first(None, |dir| asking::invite(dir, &found_at.to_string())))?;
         let node = Token::parse(&token).map_err(|error| error.to_string())?.node();
         let path = self.dir().join("token");

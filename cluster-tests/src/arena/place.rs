@@ -1,10 +1,11 @@
 //! Where a node is: its directory, where it listens, and where it is found.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::front::Front;
-use crate::membership::{free_port, settings_file};
+use crate::addresses::free_address;
+use crate::membership::settings_file;
 
 /// Settings that each node has of its own.
 const OWN: [&str; 6] = ["dir", "c2s", "c2s_tls", "http", "peer_listen", "peer_advertise"];
@@ -21,8 +22,8 @@ pub(super) struct Place {
 
 impl Place {
     pub fn new(dir: PathBuf, peers_find_it_at: SocketAddr) -> Place {
-        let peers = Front { found_at: peers_find_it_at, behind: fresh() };
-        Place { dir, peers, clients: Front { found_at: fresh(), behind: fresh() } }
+        let peers = Front { found_at: peers_find_it_at, behind: free_address() };
+        Place { dir, peers, clients: Front { found_at: free_address(), behind: free_address() } }
     }
 
     /// Writes the settings of this node: what they all have, and what is its own.
@@ -47,9 +48,4 @@ pub(super) fn settings_of(dir: &Path) -> Result<String, String> {
 fn without_own(text: &str) -> String {
     let is_own = |line: &&str| line.split_once('=').is_some_and(|(key, _)| OWN.contains(&key.trim()));
     text.lines().filter(|line| !is_own(line)).map(|line| format!("{line}\n")).collect()
-}
-
-/// An address at which nobody listens.
-pub(super) fn fresh() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }

@@ -11,7 +11,7 @@ use super::front::{Front, Ways};
 use super::lives::within;
 use super::net::Net;
 use super::passage::Passage;
-use super::place;
+use crate::addresses::free_address;
 
 /// Longer than anything takes that is not held back.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ struct Trial {
 
 impl Trial {
     fn new() -> Trial {
-        let front = Front { found_at: place::fresh(), behind: place::fresh() };
+        let front = Front { found_at: free_address(), behind: free_address() };
         let (net, there, back) =
             (Net::new(Path::new("/nowhere")).expect("a net"), Arc::<Flow>::default(), Arc::<Flow>::default());
         let ways = (there.clone(), back.clone());

@@ -177,7 +177,7 @@ impl EdgeTask {
                 }
             }
             Some(ToEdge::Joined { epoch, from, reset }) => {
-                self.edge.joined(epoch, from, reset, &mut self.out);
+                self.edge.joined(epoch, from, reset, self.me.number, &mut self.out);
                 (self.failed, self.asked_others) = (0, 0);
                 if let Some(away) = self.away.take() {
                     net.close_by_edge(away);
@@ -267,7 +267,8 @@ impl EdgeTask {
     fn attend(&self, node: u32, away_from_home: bool, net: &mut Net) -> u64 {
         let lives = self.lives.clone();
         let (after, asked_others) = (self.edge.have(), self.asked_others >= self.replicas.len());
-        let attend = Attend { shard: 0, incarnation: self.me.number, lives, after, away_from_home, asked_others };
+        let astray = self.edge.is_astray();
+        let attend = Attend { shard: 0, incarnation: self.me.number, lives, after, away_from_home, asked_others, astray };
         net.open(self.me, node, ToHome::Attend(attend))
     }
 

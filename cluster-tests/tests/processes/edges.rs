@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use cluster_tests::client::{SERVICE, is_presence_of, is_unavailable};
+use cluster_tests::client::{SERVICE, codes, is_presence_of, is_unavailable};
 use cluster_tests::{Client, Cluster};
-use conclave_xmpp::Element;
+use conclave_xmpp::{Element, ns};
 
 use crate::three;
 
 const ROOM: &str = "edges";
+
+/// More messages than a replica keeps that all who live have acknowledged, with what they acknowledge late.
+const FORGOTTEN_AFTER: usize = 400;
 
 /// An occupant on a node that will die, and two who look on from the others.
 struct Scene {
@@ -131,4 +134,28 @@ async fn an_edge_that_is_back_at_once_is_not_noticed_but_by_those_who_stay_away(
         let moved = passed.iter().find(|stanza| ["Victim", "Lost"].iter().any(|nick| is_presence_of(stanza, ROOM, nick)));
         assert!(moved.is_none(), "{} saw {}", client.jid(), moved.unwrap());
     }
+}
+
+/// I15, for occupants whose node is silent for so long that their seats are vacated, and who are connected all the while: they hear that they are out,
+/// though so much was said since that nobody keeps what they missed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_given_up_with_a_frozen_node_is_told_when_it_is_back() {
+    let mut scene = Scene::set(Duration::from_secs(1), false).await;
+    let mut victim = scene.enter(scene.victim).await;
+    scene.everybody_hears("before").await;
+    victim.hear("before").await;
+    scene.cluster.freeze(scene.victim);
+    let left = |stanza: &Element| is_presence_of(stanza, ROOM, "Victim") && is_unavailable(stanza);
+    scene.one.until("the leave of the one whose node is silent", left).await;
+    for number in 0..FORGOTTEN_AFTER {
+        scene.everybody_hears(&format!("missed{number}")).await;
+    }
+    scene.cluster.thaw(scene.victim);
+    let told = victim.until("that it is out", left).await;
+    assert!(["110", "333"].iter().all(|code| codes(&told).contains(code)), "{told}");
+    victim.enter(ROOM, "Victim").await;
+    scene.everybody_hears("after").await;
+    victim.hear("after").await;
+    let passed = victim.passed();
+    assert!(!passed.iter().any(|stanza| left(stanza) || stanza.is("error", ns::STREAM)), "it is told once: {passed:?}");
 }

@@ -5,6 +5,7 @@ use conclave_xmpp::{BareJid, Encoded, Nick, Timestamp};
 
 use crate::answer::Answer;
 use crate::frame::{Direct, Frame, Routed};
+use crate::incarnation::Incarnation;
 use crate::view_set::ViewSet;
 
 /// What an edge folds and sends.
@@ -20,6 +21,8 @@ pub struct Delivery {
     pub direct: Vec<Direct>,
     /// Requests that it answers.
     pub answers: Vec<Answer>,
+    /// As in [`Frame`].
+    pub anew: Option<Incarnation>,
 }
 
 /// One thing that happens in a room.
@@ -86,6 +89,7 @@ impl Delivery {
             rooms: rooms.collect(),
             direct: frame.direct.clone(),
             answers: frame.answers.clone(),
+            anew: frame.anew,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::bound_sessions::SessionRequest;
 use crate::codec::Undecodable;
 use crate::delivery::{Delivery, Part, Views};
 use crate::frame::Direct;
+use crate::incarnation::Incarnation;
 use crate::request::{Ask, Request};
 
 #[allow(missing_docs, clippy::all)]
@@ -46,6 +47,8 @@ pub struct Attend {
     pub away_from_home: bool,
     /// Nobody has what the home lacks.
     pub asked_others: bool,
+    /// It was told to begin anew, and has not heard the entry by which it does.
+    pub astray: bool,
 }
 
 /// What an edge is told.
@@ -90,6 +93,7 @@ impl ToHome {
                 after: attend.after,
                 away_from_home: attend.away_from_home,
                 asked_others: attend.asked_others,
+                astray: attend.astray,
             }),
             ToHome::Request(request) => What::Request(encode_request(request)),
             ToHome::Acknowledge(index) => What::Acknowledge(*index),
@@ -108,6 +112,7 @@ impl ToHome {
                 after: attend.after,
                 away_from_home: attend.away_from_home,
                 asked_others: attend.asked_others,
+                astray: attend.astray,
             }),
             What::Request(request) => ToHome::Request(Box::new(decode_request(request)?)),
             What::Acknowledge(index) => ToHome::Acknowledge(index),
@@ -170,6 +175,7 @@ pub fn encode_delivery(delivery: &Delivery, node: Option<u32>) -> Vec<u8> {
         sections: sections.collect(),
         direct: delivery.direct.iter().map(encode_direct).collect(),
         answers: delivery.answers.iter().map(encode_answer).collect(),
+        anew: delivery.anew.map(|edge| edge.attachment().0),
     }
     .encode_to_vec()
 }
@@ -185,6 +191,7 @@ fn decode_delivery(frame: wire::Frame) -> Decoded<Delivery> {
         rooms: frame.sections.into_iter().map(room).collect::<Decoded<_>>()?,
         direct: frame.direct.into_iter().map(decode_direct).collect::<Decoded<_>>()?,
         answers: frame.answers.into_iter().map(decode_answer).collect(),
+        anew: frame.anew.map(|edge| Incarnation::of(Attachment(edge))),
     })
 }
 

@@ -1,7 +1,10 @@
 //! One shard as seen by an edge: what its sessions ask is numbered and repeated until it is answered; what the home says is folded and sent on.
 
+mod astray;
+
 use std::collections::BTreeMap;
 
+use astray::Astray;
 use conclave_muc::{Audience, Seats, Session, View};
 use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError};
 
@@ -89,6 +92,8 @@ pub struct Hole {
 pub struct Edge<H> {
     node: u32,
     rooms: BTreeMap<BareJid, Seats<H>>,
+    /// While what it knew is worth nothing, and not all who sat here have been told.
+    astray: Option<Astray<H>>,
     /// Everything up to here is folded; nothing if nothing ever was.
     have: Option<u64>,
     acknowledged: u64,
@@ -117,6 +122,7 @@ impl<H: Clone> Edge<H> {
         Edge {
             node,
             rooms: BTreeMap::new(),
+            astray: None,
             have: None,
             acknowledged: 0,
             epoch: 0,
@@ -131,6 +137,11 @@ impl<H: Clone> Edge<H> {
     /// The last frame that is folded, to attend behind it.
     pub fn have(&self) -> Option<u64> {
         self.have
+    }
+
+    /// Whether it was told to begin anew, and has not heard the entry by which it does.
+    pub fn is_astray(&self) -> bool {
+        self.astray.is_some()
     }
 
     /// Whether a home is attended.
@@ -155,11 +166,18 @@ impl<H: Clone> Edge<H> {
         }
     }
 
-    /// A home, or another replica if `epoch` is nothing, lets this edge attend.
-    pub fn joined(&mut self, epoch: Option<u64>, from: u64, reset: bool, out: &mut Vec<Output>) {
+    /// A home, or another replica if `epoch` is nothing, lets this edge attend as an incarnation.
+    pub fn joined(&mut self, epoch: Option<u64>, from: u64, reset: bool, life: u32, out: &mut Vec<Output>) {
         if reset {
+            // One that knew nothing has nobody to tell.
+            if self.have.is_some() {
+                self.astray.get_or_insert_with(Astray::new).take(&mut self.rooms);
+            }
             self.rooms.clear();
             self.have = Some(from);
+        }
+        if let Some(astray) = &mut self.astray {
+            astray.attends(life);
         }
         self.have = self.have.or(Some(from));
         let Some(epoch) = epoch else { return };
@@ -201,6 +219,7 @@ impl<H: Clone> Edge<H> {
         for (room, parts) in &delivery.rooms {
             self.deliver_room(room, parts, sessions);
         }
+        self.begin_anew(delivery, sessions);
         for direct in &delivery.direct {
             match direct {
                 // A session that is elsewhere is another edge's to find.
@@ -277,6 +296,19 @@ impl<H: Clone> Edge<H> {
         }
         if !seats.is_empty() {
             self.rooms.insert(room.clone(), seats);
+        }
+    }
+
+    /// Everybody who sat here knows it, once the entry is here by which they do not any more.
+    fn begin_anew(&mut self, delivery: &Delivery, sessions: &impl Sessions<Handle = H>) {
+        let Some(anew) = delivery.anew.filter(|anew| anew.node == self.node) else { return };
+        if self.astray.as_mut().is_some_and(|astray| astray.hears(delivery, anew.number)) {
+            for (session, handle, farewell) in self.astray.take().into_iter().flat_map(Astray::untold) {
+                // One that has ended needs to know nothing.
+                if sessions.find(&session).is_some() {
+                    sessions.send(&handle, &farewell);
+                }
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Frame {
     pub direct: Vec<Direct>,
     /// Requests that it answers.
     pub answers: Vec<Answer>,
+    /// The edge that begins anew with it: nobody sits any more who sat by way of this incarnation.
+    pub anew: Option<Incarnation>,
     /// Nodes that it concerns, ascending.
     pub edges: Vec<u32>,
 }

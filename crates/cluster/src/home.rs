@@ -3,11 +3,13 @@
 //! Rules judge the shard with everything in flight folded in; what can be seen comes only from entries that are committed; and answers that
 //! change nothing wait for what was proposed before them, and for a proof that this is still the home. So each room has one order.
 
+mod absent;
 mod asking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use absent::Absent;
 use conclave_muc::{Attachment, Change, Context, Effect, Origin, Room, Session};
 use conclave_xmpp::{BareJid, Timestamp};
 
@@ -75,6 +77,8 @@ pub struct Home {
     living: Lives,
     /// Attachments whose end was proposed.
     ending: BTreeSet<Attachment>,
+    /// Nodes that do not live, and for which frames are kept.
+    absent: Absent,
     /// What each node has acknowledged.
     acknowledged: BTreeMap<u32, u64>,
     answered: Answered,
@@ -103,6 +107,7 @@ impl Home {
             time: shard.time.max(now),
             living: Lives::default(),
             ending: BTreeSet::new(),
+            absent: Absent::default(),
             acknowledged: BTreeMap::new(),
             answered: Answered::default(),
         };
@@ -213,11 +218,12 @@ impl Home {
         for attachment in shard.attachments() {
             let incarnation = Incarnation::of(attachment);
             if self.living.has_ended(incarnation) && self.ending.insert(attachment) {
+                self.absent.gone(incarnation.node);
                 self.change_all(shard, ShardChange::Ended(attachment), attachment, out);
             }
         }
-        let living: BTreeSet<u32> = self.living.nodes().collect();
-        self.acknowledged.retain(|node, _| living.contains(node));
+        let kept: BTreeSet<u32> = self.living.nodes().chain(self.absent.nodes()).collect();
+        self.acknowledged.retain(|node, _| kept.contains(node));
     }
 
     /// An edge that was taken for dead lives on: what sat by way of `from` does so by way of `to`.
@@ -255,6 +261,7 @@ impl Home {
 
     /// Seats whose grace is over are vacated. `now` is in milliseconds of the home's own clock.
     pub fn tick(&mut self, shard: &Shard, now: u64, out: &mut Vec<Output>) {
+        self.absent.tick(now, self.settings.grace_ms);
         while self.has_room()
             && let Some(seat) = self.grace.over(now)
         {
@@ -336,10 +343,10 @@ impl Home {
         true
     }
 
-    /// What every node has that lives. One that has not attended yet may lack anything.
+    /// What every node has that lives, or may. One that has not attended yet may lack anything.
     fn acknowledged_by_all(&self) -> u64 {
         let of = |node: u32| self.acknowledged.get(&node).copied().unwrap_or(0);
-        self.living.nodes().map(of).min().unwrap_or(0)
+        self.living.nodes().chain(self.absent.nodes()).map(of).min().unwrap_or(0)
     }
 
     fn push_soft(
@@ -372,6 +379,8 @@ impl Home {
         for jid in rooms {
             let Some(room) = shard.rooms.get(jid) else { continue };
             for detached in room.detached().filter(|detached| detached.since >= from) {
+                let at = shard.seating.get(jid).and_then(|seats| seats.get(&detached.session));
+                at.into_iter().for_each(|at| self.absent.gone(Incarnation::of(*at).node));
                 self.grace.begin(grace::Seat { until, room: jid.clone(), session: detached.session, since: detached.since });
             }
         }

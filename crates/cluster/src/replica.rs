@@ -147,12 +147,12 @@ impl Replica {
         {
             return Attendance::Missing;
         }
+        if let Some(home) = home.as_mut().filter(|_| at_home && (attend.astray || missed.is_none() && after.is_some())) {
+            former.clone().chain([edge]).for_each(|life| home.lost(shard, life, out));
+        }
         let attendance = match missed {
             Some((from, frames)) => Attendance::Joined { epoch, from, reset: false, frames },
             None => {
-                if let Some(home) = home.as_mut().filter(|_| at_home && after.is_some() && shard.has_seats_of(edge.node)) {
-                    former.clone().chain([edge]).for_each(|life| home.lost(shard, life, out));
-                }
                 // An edge that is told so again has not heard the first time; that its sessions were removed stands in a frame.
                 let (from, frames) = match after.filter(|_| at_home) {
                     Some(_) => shard.ring.all_of(edge.node),

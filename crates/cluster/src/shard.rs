@@ -113,6 +113,9 @@ impl Shard {
             ShardChange::Lost(attachment) => {
                 let change = Change::Lost { attachment: *attachment };
                 self.fold_all(*attachment, index, &mut frame, &mut folded, |_| vec![change.clone()]);
+                // Also if nobody sits by way of it: it may believe so.
+                frame.anew = Some(Incarnation::of(*attachment));
+                frame.concern(*attachment);
             }
             ShardChange::Moved { from, to } => {
                 let moved = |session: Session| Change::Reattach { session, attachment: *to };

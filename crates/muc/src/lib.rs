@@ -33,6 +33,7 @@ pub use effect::{Audience, Effect, SeatChange, View, What};
 pub use features::relay::RelayedIq;
 pub use occupant::{Attachment, Detached, Occupant, Seat, Session};
 pub use refusal::Refusal;
+pub use render::removed_untold;
 pub use request::{Asked, Context, Request, Service};
 pub use role::Role;
 pub use room::{Listing, Outcome, Room};

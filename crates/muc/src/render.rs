@@ -1,7 +1,9 @@
 //! Effects as stanzas, once per view.
 
 use conclave_xmpp::delay::delay;
-use conclave_xmpp::{BareJid, Element, Encoded, Fragment, FullJid, Jid, Message as MessageStanza, StanzaName, StanzaWriter, ns};
+use conclave_xmpp::{
+    BareJid, Element, Encoded, Fragment, FullJid, Jid, Message as MessageStanza, Nick, StanzaName, StanzaWriter, ns,
+};
 
 use crate::affiliation::Affiliation;
 use crate::change::{Destruction, Private};
@@ -16,7 +18,7 @@ impl What {
     }
 
     /// The nick that is shown: its bearer sees itself.
-    pub fn shown_nick(&self) -> Option<&conclave_xmpp::Nick> {
+    pub fn shown_nick(&self) -> Option<&Nick> {
         match self {
             What::Presence(shown) => Some(&shown.occupant.nick),
             _ => None,
@@ -61,6 +63,18 @@ impl What {
             What::Stanza(stanza) => stanza.clone(),
         }
     }
+}
+
+/// What a session is sent that was removed for a technical problem and was not told then (§11.1), by whoever knows no more of it than its nick.
+pub fn removed_untold(room: &BareJid, nick: &Nick) -> Encoded {
+    let x = user()
+        .with_child(Status::Failure.to_element())
+        .with_child(
+            Element::new("item", ns::MUC_USER).with("affiliation", Affiliation::None.as_str()).with("role", Role::None.as_str()),
+        )
+        .with_child(Status::Own.to_element());
+    let from = room.with_nick(nick).to_string();
+    writer(StanzaName::Presence, &from).attribute("type", "unavailable").element(&x).finish()
 }
 
 fn writer(name: StanzaName, from: &str) -> StanzaWriter {

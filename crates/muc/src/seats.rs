@@ -69,6 +69,11 @@ impl<H> Seats<H> {
         self.place(session).map(|place| &place.handle)
     }
 
+    /// Who sits here: the session, its nick, and what is held of it.
+    pub fn sitting(&self) -> impl Iterator<Item = (Session, &Nick, &H)> {
+        self.seated.iter().map(|(jid, place)| (Session { jid: jid.clone(), id: place.id }, &place.nick, &place.handle))
+    }
+
     fn place(&self, session: &Session) -> Option<&Place<H>> {
         self.seated.get(&session.jid).filter(|place| place.id == session.id)
     }

@@ -195,7 +195,8 @@ impl EdgeTask {
             }
             Some(Said::Joined { epoch, from, reset }) => {
                 debug!(shard = self.shard, epoch, from, reset, "the home is found");
-                self.edge.joined(epoch, from, reset, &mut self.out);
+                let life = self.shared.me.borrow().number;
+                self.edge.joined(epoch, from, reset, life, &mut self.out);
                 (self.failed, self.asked_others) = (0, 0);
                 (self.away, self.seeking_away) = (None, None);
                 self.note_home(self.home.as_ref().map(Attending::node));
@@ -300,7 +301,8 @@ impl EdgeTask {
         let me = *self.shared.me.borrow();
         let lives = self.shared.lives.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (after, asked_others) = (self.edge.have(), self.asked_others >= self.replica_nodes().len());
-        let attend = Attend { shard: self.shard, incarnation: me.number, lives, after, away_from_home, asked_others };
+        let astray = self.edge.is_astray();
+        let attend = Attend { shard: self.shard, incarnation: me.number, lives, after, away_from_home, asked_others, astray };
         let (raft, replicas, metrics) = (self.shared.raft.clone(), self.shared.replicas.clone(), self.shared.metrics.clone());
         Box::pin(async move { Attending::begin(node, me, attend, &raft, &replicas, &metrics).await })
     }

@@ -79,6 +79,11 @@ pub const TRIALS: &[Trial] = &[
     ),
     trial("what_a_new_home_lacks_comes_from_another_replica", 100, reach::what_a_new_home_lacks_comes_from_another_replica),
     trial("an_edge_that_missed_frames_for_good_is_told_so", 100, reach::an_edge_that_missed_frames_for_good_is_told_so),
+    trial(
+        "whoever_lost_the_seat_while_its_node_was_taken_for_dead_is_told_so",
+        100,
+        reach::whoever_lost_the_seat_while_its_node_was_taken_for_dead_is_told_so,
+    ),
     trial("messages_from_user_to_user_arrive_once_and_in_order", 300, users::messages_from_user_to_user_arrive_once_and_in_order),
     trial("a_question_between_occupants_is_answered_once", 300, users::a_question_between_occupants_is_answered_once),
     trial(

@@ -80,17 +80,26 @@ fn new_peers(dev: &Dev) -> io::Result<Vec<SocketAddr>> {
         let port = |number: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, dev.port + PEER_BEHIND + number - 1));
         return Ok((1..=dev.nodes).map(port).collect());
     }
-    let held: io::Result<Vec<TcpListener>> = (0..dev.nodes).map(|_| free_port()).collect();
+    let host = own_host();
+    let held: io::Result<Vec<TcpListener>> = (0..dev.nodes).map(|_| free_port(host)).collect();
     held?.iter().map(TcpListener::local_addr).collect()
 }
 
+/// A host for one cluster alone, so that nobody takes the port of a node in the moment in which it does not run. On Linux all of 127.0.0.0/8 is
+/// loopback; other systems have one address.
+fn own_host() -> Ipv4Addr {
+    let [high, middle, low, ..] = seed::fresh();
+    // The second half is left to others.
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, high & 0x7f, middle, low | 1) } else { Ipv4Addr::LOCALHOST }
+}
+
 /// A port that the system gives to no connection that is made (Linux begins at 32768): a node that was killed must find its own free when it comes back.
-fn free_port() -> io::Result<TcpListener> {
+fn free_port(host: Ipv4Addr) -> io::Result<TcpListener> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..PORT_TRIES {
         let [high, low, ..] = seed::fresh();
         let port = PORTS.start + u16::from_be_bytes([high, low]) % (PORTS.end - PORTS.start);
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        match TcpListener::bind((host, port)) {
             Ok(listener) => return Ok(listener),
             Err(cause) => last = cause,
         }
