@@ -52,6 +52,9 @@ const HEALED_MAX: Duration = Duration::from_secs(90);
 /// And then everything works within this time.
 const PROVED_MAX: Duration = Duration::from_secs(60);
 
+/// And goes on so at least for this time: what was out of order for a while is judged from 5 s behind the last fault on.
+const PROVING_MIN: Duration = Duration::from_secs(6);
+
 /// Who waits for an answer gets one within this time.
 const QUIET_MAX: Duration = Duration::from_secs(40);
 
@@ -172,7 +175,9 @@ async fn live(order: &Order, arena: &Arc<Arena>, recorder: &Recorder, findings: 
     healed.map_err(|why| format!("the cluster did not become whole again: {why}"))?;
 
     enter(Phase::Liveness);
+    let least = tokio::time::sleep(PROVING_MIN);
     findings.note(traffic.proved(PROVED_MAX).await);
+    least.await;
 
     enter(Phase::Looking);
     findings.note(traffic.quiet(QUIET_MAX).await);

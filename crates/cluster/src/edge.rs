@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use astray::Astray;
 use conclave_muc::{Audience, Seats, Session, View};
-use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError};
+use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError, StanzaName};
 
 use crate::answer::{Answer, Verdict};
 use crate::delivery::{Delivery, Part, Views};
@@ -216,10 +216,13 @@ impl<H: Clone> Edge<H> {
                 return Ok(());
             }
         }
+        let anew = self.hears_of_beginning_anew(delivery);
         for (room, parts) in &delivery.rooms {
-            self.deliver_room(room, parts, sessions);
+            self.deliver_room(room, parts, delivery.index.is_some(), sessions);
         }
-        self.begin_anew(delivery, sessions);
+        if anew {
+            self.begin_anew(sessions);
+        }
         for direct in &delivery.direct {
             match direct {
                 // A session that is elsewhere is another edge's to find.
@@ -275,7 +278,7 @@ impl<H: Clone> Edge<H> {
         out.push(Output::Ask(request));
     }
 
-    fn deliver_room(&mut self, room: &BareJid, parts: &[Part], sessions: &impl Sessions<Handle = H>) {
+    fn deliver_room(&mut self, room: &BareJid, parts: &[Part], logged: bool, sessions: &impl Sessions<Handle = H>) {
         let mut seats = self.rooms.remove(room).unwrap_or_default();
         for part in parts {
             match part {
@@ -285,7 +288,9 @@ impl<H: Clone> Edge<H> {
                         && seats.get(session).is_none()
                     {
                         // Answers go to sessions that sit nowhere, too; and one that was removed because this edge lost track is told.
-                        if let Some((handle, stanza)) = sessions.find(session).zip(views.single()) {
+                        let found = sessions.find(session).zip(views.single());
+                        let lacks = logged && self.astray.as_ref().is_some_and(|astray| astray.believes(room, session));
+                        if let Some((handle, stanza)) = found.filter(|(_, stanza)| !lacks || stanza.name == StanzaName::Iq) {
                             sessions.send(&handle, stanza);
                         }
                         continue;
@@ -299,15 +304,19 @@ impl<H: Clone> Edge<H> {
         }
     }
 
-    /// Everybody who sat here knows it, once the entry is here by which they do not any more.
-    fn begin_anew(&mut self, delivery: &Delivery, sessions: &impl Sessions<Handle = H>) {
-        let Some(anew) = delivery.anew.filter(|anew| anew.node == self.node) else { return };
-        if self.astray.as_mut().is_some_and(|astray| astray.hears(delivery, anew.number)) {
-            for (session, handle, farewell) in self.astray.take().into_iter().flat_map(Astray::untold) {
-                // One that has ended needs to know nothing.
-                if sessions.find(&session).is_some() {
-                    sessions.send(&handle, &farewell);
-                }
+    /// Whether this is the entry by which all who sat here do not any more.
+    fn hears_of_beginning_anew(&mut self, delivery: &Delivery) -> bool {
+        let anew = delivery.anew.filter(|anew| anew.node == self.node);
+        let heard = self.astray.as_mut().zip(anew).map(|(astray, anew)| astray.hears(delivery, anew.number));
+        heard.unwrap_or(false)
+    }
+
+    /// Whoever was not told by the entry is told by this edge.
+    fn begin_anew(&mut self, sessions: &impl Sessions<Handle = H>) {
+        for (session, handle, farewell) in self.astray.take().into_iter().flat_map(Astray::untold) {
+            // One that has ended needs to know nothing.
+            if sessions.find(&session).is_some() {
+                sessions.send(&handle, &farewell);
             }
         }
     }

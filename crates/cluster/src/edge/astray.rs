@@ -46,6 +46,11 @@ impl<H: Clone> Astray<H> {
         }
     }
 
+    /// Whether a session is to hear that it is out before it hears anything else from a room; only what it asked before is answered.
+    pub fn believes(&self, room: &BareJid, session: &Session) -> bool {
+        self.believed.contains_key(&(room.clone(), session.id))
+    }
+
     /// A frame of an entry that makes this edge begin anew tells those to whom it speaks. Whether it is the last such.
     pub fn hears(&mut self, delivery: &Delivery, life: u32) -> bool {
         for (room, parts) in &delivery.rooms {
