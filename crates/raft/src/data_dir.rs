@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::open_error::advice;
-use crate::{NodeId, OpenError};
+use crate::{NodeId, OpenError, directory};
 
 /// Name of the file that says whose the directory is.
 const IDENTITY: &str = "identity";
@@ -42,7 +42,7 @@ impl DataDir {
     /// Takes the directory and counts the start. Makes it when there is nothing in it.
     pub fn open(path: &Path, cluster: &str, node: NodeId, accept_loss: &str) -> Result<Self, OpenError> {
         let io = |what: &'static str| move |source| OpenError::Io { what, path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(io("make the directory"))?;
+        directory::make(path).map_err(io("make the directory"))?;
         let lock = lock(path)?;
         let record = match read(path, accept_loss)? {
             Some(record) if record.cluster != cluster || record.node != node => {

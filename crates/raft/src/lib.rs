@@ -18,6 +18,7 @@
 mod applied;
 mod consensus;
 mod data_dir;
+pub mod directory;
 mod disk;
 pub mod fatal;
 mod group;

@@ -3,12 +3,10 @@
 mod parts;
 
 use std::fmt;
-use std::fs::DirBuilder;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,7 +171,7 @@ impl Running {
     /// Starts everything; when it returns, the node serves.
     pub async fn start(settings: Settings) -> Result<Running, StartError> {
         let dir = settings.dir.clone();
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|cause| StartError::Directory(dir.clone(), cause))?;
+        conclave_raft::directory::make(&dir).map_err(|cause| StartError::Directory(dir.clone(), cause))?;
         let tls = settings.certificate.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
         warn_of_other_names(&settings, tls.as_ref());
         let listeners = Listeners {

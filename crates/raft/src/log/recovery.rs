@@ -3,14 +3,12 @@
 //! Refused, and left as it was: whatever an interrupted writer cannot have left. Repaired: a frame behind all others that was not finished, which
 //! nobody was told of; a segment that was made and not used yet; a temporary file.
 
-use std::fs;
-use std::path::Path;
-
 use super::error::LogError;
 use super::index::Index;
 use super::output::Output;
 use super::replay::{Replay, Tail};
 use super::{LogSettings, segment};
+use crate::directory;
 
 /// A log that is ready to be written to.
 pub(super) struct Recovered {
@@ -20,7 +18,7 @@ pub(super) struct Recovered {
 
 pub(super) fn create(settings: &LogSettings) -> Result<Recovered, LogError> {
     let dir = &settings.dir;
-    make_dir(dir)?;
+    directory::make(dir).map_err(LogError::io(dir, "create"))?;
     if let Some(first) = segment::list(dir)?.first() {
         return Err(LogError::damaged(
             &segment::path(dir, *first),
@@ -65,9 +63,4 @@ pub(super) fn check_complete(settings: &LogSettings, index: &Index) -> Result<()
 fn drop_rubbish(tail: &Tail) -> Result<(), LogError> {
     let length = tail.rubbish_end - tail.end;
     if length > 0 { tail.segment.write(&vec![0; length as usize], tail.end) } else { Ok(()) }
-}
-
-fn make_dir(dir: &Path) -> Result<(), LogError> {
-    fs::create_dir_all(dir).map_err(LogError::io(dir, "create"))?;
-    dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), segment::sync_dir)
 }

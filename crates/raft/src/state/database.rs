@@ -1,13 +1,13 @@
 //! The sled database: how it is opened, written and synced so that what it says can be believed.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::StateError;
+use crate::directory;
 
 /// Memory for pages: values are read at the start only; later what is needed are the leaves that are written. With this, those of a thousand
 /// pairs that change again and again stay in memory; less of it doubles the time of their checkpoint, and more hardly helps.
@@ -28,7 +28,7 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database in this directory, and creates it when it is absent.
     pub(super) fn open(path: &Path) -> Result<Database, StateError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StateError::io(path, "create"))?;
+        directory::make(path).map_err(StateError::io(path, "create"))?;
         let sled = open_sled(path)?;
         let file = path.join("db");
         let file = File::open(&file).map_err(StateError::io(&file, "open"))?;

@@ -1,8 +1,8 @@
 //! A snapshot: all of a group's state at one index, in one file that can be sent.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,6 +151,6 @@ pub(super) fn directory(dir: &Path) -> PathBuf {
 
 pub(super) fn create_directory(dir: &Path) -> io::Result<PathBuf> {
     let path = directory(dir);
-    DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+    crate::directory::make(&path)?;
     Ok(path)
 }

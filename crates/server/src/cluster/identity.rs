@@ -2,9 +2,9 @@
 //! cluster `founding.json`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use conclave_raft::NodeId;
@@ -114,8 +114,7 @@ pub(super) fn founded(dir: &Path) -> Result<(), IdentityError> {
 pub(super) fn store(dir: &Path, identity: &StoredIdentity, founding: Option<&Founding>) -> Result<(), IdentityError> {
     check_free(dir)?;
     let folder = directory(dir);
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    made.map_err(|cause| IdentityError::File("make", folder.clone(), cause))?;
+    conclave_raft::directory::make(&folder).map_err(|cause| IdentityError::File("make", folder.clone(), cause))?;
     write(&folder.join("ca.pem"), &identity.ca)?;
     write(&folder.join("cert.pem"), &identity.certificate)?;
     write(&folder.join("key.pem"), &identity.key)?;

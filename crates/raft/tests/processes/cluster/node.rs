@@ -54,9 +54,11 @@ pub struct Node {
 
 impl Node {
     pub fn new(id: u64, root: &Path, credentials: Credentials, arguments: &[&str], forgetful: bool) -> Self {
-        let dir = root.join(format!("node-{id}"));
-        fs::create_dir_all(&dir).expect("a directory for the node");
-        let disk = forgetful.then(|| Disk::new(&dir, &root.join(format!("node-{id}.journal"))).expect("a disk"));
+        let place = root.join(format!("node-{id}"));
+        fs::create_dir_all(&place).expect("a place for the node");
+        let disk = forgetful.then(|| Disk::new(&place, &root.join(format!("node-{id}.journal"))).expect("a disk"));
+        // The node makes it itself, and is to see to it that the disk knows.
+        let dir = place.join("data");
         let errors = root.join(format!("node-{id}.stderr"));
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (peer_address, control_address) = (free_address(), free_address());
