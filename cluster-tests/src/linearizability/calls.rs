@@ -26,7 +26,8 @@ const WITHOUT_EFFECT: [&str; 12] = [
 /// One thing that one session asked of one room.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
-    /// The number of the line with which it began, from 0. Lines are in the order of time.
+    /// The number of the line with which it began, from 0. Lines are in the order of time. Who asks to be let in again, without knowing what became of
+    /// the time before, may be let in by that: it began then.
     pub invoked: usize,
     /// That line.
     pub asked: &'a Line,
@@ -59,21 +60,32 @@ pub fn calls<'a>(history: &'a History, room: &str) -> Vec<Call<'a>> {
     let mut by_send: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut inside: BTreeSet<&str> = BTreeSet::new();
     let mut entering: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut in_doubt: BTreeMap<&str, usize> = BTreeMap::new();
     for (number, line) in history.lines.iter().enumerate().filter(|(_, line)| line.room == room) {
         let session = line.session.as_str();
         match &line.event {
             Event::Joined => drop(inside.insert(session)),
-            Event::Left { .. } => drop(inside.remove(session)),
+            Event::Left { .. } => {
+                // One that is told to wait is not let in, as far as it knows.
+                if inside.remove(session) {
+                    in_doubt.remove(session);
+                }
+            }
             Event::Invoke { send, act } => {
                 by_send.insert((session, send), calls.len());
-                if matches!(act, Act::Enter { .. }) {
+                let enters = matches!(act, Act::Enter { .. });
+                if enters {
                     entering.insert(session, calls.len());
                 }
-                calls.push(Call::begun(number, line, act, inside.contains(session)));
+                let before = in_doubt.get(session).filter(|_| enters);
+                calls.push(Call::begun(before.copied().unwrap_or(number), line, act, inside.contains(session)));
             }
             Event::Ok { send, .. } | Event::Refused { send, .. } | Event::Unknown { send } => {
                 if let Some(call) = by_send.get(&(session, send)).and_then(|at| calls.get_mut(*at)) {
                     call.end(number, line);
+                    if call.outcome == Outcome::Unknown && matches!(call.act, Act::Enter { .. }) {
+                        in_doubt.entry(session).or_insert(call.invoked);
+                    }
                 }
             }
             Event::Seen { stanza } if entering.contains_key(session) => {
@@ -179,6 +191,19 @@ mod tests {
         assert_eq!(calls[1].outcome, Outcome::Refused("cancel:conflict"));
         assert!(!calls[1].may_have_happened() && calls[2].may_have_happened());
         assert_eq!(calls[0].lines(), [&history.lines[0], &history.lines[3]]);
+    }
+
+    #[test]
+    fn who_is_let_in_may_have_asked_before() {
+        let text = "A invoke s1\nA refused s1 wait:resource-constraint\nA left waits\nA invoke s2\nA ok s2 7\nA joined\nA left left\nA invoke s3\nA ok s3 8";
+        let mut history = history(text);
+        for line in &mut history.lines {
+            if let Event::Invoke { act, .. } = &mut line.event {
+                *act = Act::Enter { nick: "a".to_owned(), password: None };
+            }
+        }
+        let began: Vec<usize> = calls(&history, ROOM).iter().map(|call| call.invoked).collect();
+        assert_eq!(began, [0, 0, 7]);
     }
 
     #[test]
