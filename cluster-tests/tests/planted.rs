@@ -3,10 +3,14 @@
 
 #![cfg(feature = "planted")]
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use cluster_tests::faults::Class;
 use cluster_tests::planted::{PLANTED, Planted, Proof};
+use cluster_tests::runner::{self, Order};
 use cluster_tests::simulation::{Failure, Trial};
+use cluster_tests::traffic::Profile;
 use conclave_server::planted;
 
 /// A bug is planted in the whole process, so only one test at a time may have one: the others wait here.
@@ -55,6 +59,28 @@ bugs! {
     refusal_overtakes: "refusal-overtakes"
     whisper_astray: "whisper-astray"
     snapshot_without_repeats: "snapshot-without-repeats"
+}
+
+/// It takes a minute or two: what a broken node leaves behind is awaited in vain.
+#[test]
+fn sync_skipped() {
+    let known = Planted::named("sync-skipped").expect("it is in the table");
+    for proof in known.proofs {
+        if let Proof::Run { traffic, faults, seed, promises } = proof {
+            let faults: Vec<Class> = faults.iter().map(|class| Class::named(class).expect("a class has this name")).collect();
+            let traffic = Profile::parse(traffic).expect("a profile has this name");
+            let (nodes, planted) = (runner::nodes_for(&faults), Some(known.name.to_owned()));
+            let order = Order { seed: *seed, traffic, faults, nodes, safety: runner::SAFETY, planted };
+            let dir = tempfile::tempdir().expect("a directory for the run");
+            let passed = runner::run_and_judge(&order, Path::new(env!("CARGO_BIN_EXE_conclave-under-test")), dir.path());
+            assert!(!passed, "the bug is not found");
+            let judged = std::fs::read(dir.path().join(order.name()).join("verdicts.json")).expect("the run was judged");
+            let judged: serde_json::Value = serde_json::from_slice(&judged).expect("verdicts are JSON");
+            let verdicts = judged["verdicts"].as_array().expect("there are verdicts");
+            let broken = |promise: &str| verdicts.iter().any(|is| is["promise"] == promise && is["verdict"] == "fail");
+            promises.iter().for_each(|promise| assert!(broken(promise), "{promise} is not found broken"));
+        }
+    }
 }
 
 fn simulation_finds(name: &str) {

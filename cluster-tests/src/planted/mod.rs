@@ -37,7 +37,7 @@ pub enum Proof {
         faults: &'static [&'static str],
         /// The seed.
         seed: u64,
-        /// The promises of which at least one is found broken.
+        /// The promises that are found broken.
         promises: &'static [&'static str],
     },
 }
@@ -79,8 +79,12 @@ mod tests {
     fn the_table_is_sorted_and_names_trials_that_there_are() {
         assert!(PLANTED.is_sorted_by_key(|planted| planted.name));
         for proof in PLANTED.iter().flat_map(|planted| planted.proofs) {
-            if let Proof::Simulated { trial, .. } = proof {
-                assert!(crate::simulation::Trial::named(trial).is_some(), "{trial}");
+            match proof {
+                Proof::Simulated { trial, .. } => assert!(crate::simulation::Trial::named(trial).is_some(), "{trial}"),
+                Proof::Run { traffic, faults, .. } => {
+                    crate::traffic::Profile::parse(traffic).expect("a profile has this name");
+                    faults.iter().for_each(|class| assert!(crate::faults::Class::named(class).is_some(), "{class}"));
+                }
             }
         }
     }

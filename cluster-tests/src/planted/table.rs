@@ -87,7 +87,7 @@ pub const PLANTED: &[Planted] = &[
     Planted {
         name: "sync-skipped",
         what: "What the log has written is not synced before it is acknowledged.",
-        proofs: &[run("chat", &["power_loss"], 1, &["I3"])],
+        proofs: &[run("chat", &["power_loss_all"], 1, &["I1", "I3"])],
     },
     Planted {
         name: "whisper-astray",

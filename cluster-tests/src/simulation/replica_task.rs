@@ -303,7 +303,7 @@ impl ReplicaTask {
 
     /// Time passes.
     pub fn tick(&mut self, net: &mut Net, log: &mut Log) {
-        self.replica.tick(net.now, &mut self.out);
+        self.replica.tick(net.now, Timestamp(net.now + self.skew), &mut self.out);
         let applied = self.replica.shard().applied();
         self.subscribers.retain_mut(|subscriber| {
             let behind = subscriber.last < applied;

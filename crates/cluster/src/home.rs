@@ -259,8 +259,9 @@ impl Home {
         self.acknowledged.insert(node, index);
     }
 
-    /// Seats whose grace is over are vacated. `now` is in milliseconds of the home's own clock.
-    pub fn tick(&mut self, shard: &Shard, now: u64, out: &mut Vec<Output>) {
+    /// Seats whose grace is over are vacated. `now` is in milliseconds of the home's own clock, `time` is for the entries that nobody asks for.
+    pub fn tick(&mut self, shard: &Shard, now: u64, time: Timestamp, out: &mut Vec<Output>) {
+        self.time = self.time.max(time);
         self.absent.tick(now, self.settings.grace_ms);
         while self.has_room()
             && let Some(seat) = self.grace.over(now)

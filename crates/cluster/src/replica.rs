@@ -206,10 +206,10 @@ impl Replica {
         }
     }
 
-    /// Time passes.
-    pub fn tick(&mut self, now: u64, out: &mut Vec<Output>) {
+    /// Time passes. `now` is in milliseconds of this node's own clock, `time` is that of the calendar.
+    pub fn tick(&mut self, now: u64, time: Timestamp, out: &mut Vec<Output>) {
         if let Some(home) = &mut self.home {
-            home.tick(&self.shard, now, out);
+            home.tick(&self.shard, now, time, out);
         }
     }
 

@@ -195,6 +195,22 @@ fn the_time_of_a_shard_never_goes_back() {
     assert_eq!(times, [Timestamp(1_000_000); 2]);
 }
 
+/// A quiet shard's log tells when a grace ended, and not when somebody spoke last.
+#[test]
+fn what_nobody_asks_for_has_the_time_at_which_it_happens() {
+    let mut bench = Bench::new();
+    bench.ask("ann", join("Ann"));
+    bench.commit();
+    let mut out = Vec::new();
+    bench.replica.living(Lives::new([(Incarnation { number: 2, ..HERE }, true)], 1), &mut out);
+    bench.sort(out);
+    bench.commit();
+    let mut out = Vec::new();
+    bench.replica.tick(1500, Timestamp(1_005_000), &mut out);
+    bench.sort(out);
+    assert_eq!(decode(bench.log.front().expect("the seat is vacated")).unwrap().time, Timestamp(1_005_000));
+}
+
 fn session(who: &str) -> Session {
     let id = who.bytes().map(u64::from).sum();
     Session { jid: FullJid::parse(&format!("{who}@h/1")).unwrap(), id }

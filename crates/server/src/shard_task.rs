@@ -435,7 +435,7 @@ impl ShardTask {
 
     fn tick(&mut self, leader: &LeaderWatch) {
         let now = self.now();
-        self.replica.tick(now, &mut self.out);
+        self.replica.tick(now, wall_clock(), &mut self.out);
         let applied = self.replica.shard().applied();
         self.subscribers.retain_mut(|subscriber| {
             let behind = subscriber.last < applied;
