@@ -65,12 +65,8 @@ pub fn calls<'a>(history: &'a History, room: &str) -> Vec<Call<'a>> {
         let session = line.session.as_str();
         match &line.event {
             Event::Joined => drop(inside.insert(session)),
-            Event::Left { .. } => {
-                // One that is told to wait is not let in, as far as it knows.
-                if inside.remove(session) {
-                    in_doubt.remove(session);
-                }
-            }
+            // One that is told to wait has not been inside, as far as it knows.
+            Event::Left { .. } if inside.remove(session) => drop(in_doubt.remove(session)),
             Event::Invoke { send, act } => {
                 by_send.insert((session, send), calls.len());
                 let enters = matches!(act, Act::Enter { .. });
