@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::faults::Class;
 use crate::runner::{self, Order, SAFETY, nodes_for};
+use crate::simulation;
 use crate::traffic::Profile;
 
 /// Nodes killed, frozen, cut off, filled up and emptied while clients talk; and whether any promise was broken.
@@ -24,6 +25,8 @@ enum Command {
     Run(RunArguments),
     /// Run after run, each with the next seed, for as long as told.
     Soak(SoakArguments),
+    /// Every trial of the simulation, seed after seed, for as long as told.
+    Simulate(SimulateArguments),
     /// Judges runs again, by their directories.
     Judge {
         /// Directories of runs.
@@ -80,6 +83,16 @@ struct SoakArguments {
     common: Common,
 }
 
+#[derive(Args, Debug)]
+struct SimulateArguments {
+    /// How long: `90s`, `20m`, `2h`.
+    #[arg(long = "for", value_parser = duration)]
+    long: Duration,
+    /// The first seed of each trial.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
 /// The whole program. Fails unless everything that was judged passed.
 pub fn main() -> ExitCode {
     let all_passed = match Chaos::parse().command {
@@ -88,6 +101,7 @@ pub fn main() -> ExitCode {
             let SoakArguments { long, seed, abreast, common } = arguments;
             runner::soak(long, seed, abreast, &common.program(), &common.dir)
         }
+        Command::Simulate(SimulateArguments { long, seed }) => simulation::seek(long, seed),
         Command::Judge { runs } => runs.iter().map(|dir| runner::judge(dir)).fold(true, |all, passed| all & passed),
         Command::List => {
             list();

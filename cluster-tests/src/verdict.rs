@@ -45,6 +45,18 @@ pub(crate) struct Findings {
     pub checked: usize,
 }
 
+#[cfg(test)]
+impl Verdict {
+    /// What is broken, where it must be found so.
+    #[track_caller]
+    pub(crate) fn breaches(self) -> Vec<String> {
+        match self {
+            Verdict::Fail(breaches) => breaches.into_iter().map(|breach| breach.what).collect(),
+            other => panic!("nothing is found broken: {other}"),
+        }
+    }
+}
+
 impl Verdict {
     /// Fails if there are breaches; says `never` if nothing was checked.
     pub(crate) fn of(breaches: Vec<Breach>, checked: usize, never: &str) -> Verdict {

@@ -169,10 +169,7 @@ mod tests {
 
     #[track_caller]
     fn breach(text: &str) -> String {
-        match judged(text) {
-            Verdict::Fail(breaches) => breaches[0].what.clone(),
-            other => panic!("{other}"),
-        }
+        judged(text).breaches().swap_remove(0)
     }
 
     const BOTH: &str = "= create a@s/1 ada\na@s/1 joined\n= join b@s/1 bob\nb@s/1 joined\n";

@@ -198,10 +198,7 @@ mod tests {
 
     #[track_caller]
     fn breaches(history: &str, journal: &str) -> Vec<String> {
-        match check(&run(history, journal)) {
-            Verdict::Fail(breaches) => breaches.into_iter().map(|breach| breach.what).collect(),
-            other => panic!("{other}"),
-        }
+        check(&run(history, journal)).breaches()
     }
 
     #[track_caller]

@@ -69,10 +69,7 @@ mod tests {
 
     #[track_caller]
     fn breach(text: &str) -> String {
-        match judged(text) {
-            Verdict::Fail(breaches) => breaches[0].what.clone(),
-            other => panic!("{other}"),
-        }
+        judged(text).breaches().swap_remove(0)
     }
 
     const SAID: &str = "A invoke s1\n= say 1 s1 ada A\nA received 1 s1\n";

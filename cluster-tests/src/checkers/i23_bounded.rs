@@ -81,10 +81,7 @@ mod tests {
 
     #[track_caller]
     fn breach(verdict: Verdict) -> String {
-        match verdict {
-            Verdict::Fail(breaches) => breaches[0].what.clone(),
-            other => panic!("{other}"),
-        }
+        verdict.breaches().swap_remove(0)
     }
 
     #[test]

@@ -174,10 +174,7 @@ mod tests {
 
     #[track_caller]
     fn breaches(text: &str, sequence: &str) -> Vec<String> {
-        match in_room(&history(text), &committed(sequence)) {
-            Verdict::Fail(breaches) => breaches.into_iter().map(|breach| breach.what).collect(),
-            other => panic!("{other}"),
-        }
+        in_room(&history(text), &committed(sequence)).breaches()
     }
 
     #[test]
