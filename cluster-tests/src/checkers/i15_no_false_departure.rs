@@ -1,6 +1,6 @@
 //! I15, no false departure: who stays is never shown as gone, and who is removed is told so itself.
 
-use crate::evidence::{Evidence, Gone, Room, Seat, Session, Stay, goodbyes};
+use crate::evidence::{Evidence, Gone, Order, Room, Seat, Session, Stay, goodbyes};
 use crate::history::{Line, Phase};
 use crate::verdict::{Breach, Findings, Verdict};
 
@@ -43,7 +43,7 @@ fn removed(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let end = evidence.began(Phase::Looking).unwrap_or(u64::MAX);
     for seat in &room.seating.seats {
         let Some((entry, how)) = seat.until.filter(|(_, how)| !matches!(how, Gone::Renamed | Gone::Replaced)) else { continue };
-        let Some((session, stay)) = stay_of(room, seat, entry.index) else { continue };
+        let Some((session, stay)) = stay_of(order, room, seat, entry.index) else { continue };
         findings.checked += usize::from(how != Gone::Left);
         let told = stay.told.as_ref().map(|(line, _)| *line);
         let knows = [told, stay.left, stay.wishes].into_iter().flatten().map(|line| line.at).min();
@@ -76,12 +76,14 @@ fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, how: Gone) -> Option<Breac
 }
 
 /// The stay that a seat was, at the index of its end.
-fn stay_of<'r, 'a>(room: &'r Room<'a>, seat: &Seat<'a>, end: u64) -> Option<(&'r Session<'a>, &'r Stay<'a>)> {
+fn stay_of<'r, 'a>(order: &Order, room: &'r Room<'a>, seat: &Seat<'a>, end: u64) -> Option<(&'r Session<'a>, &'r Stay<'a>)> {
     let of_jid = room.stays().filter(|(session, stay)| session.jid == seat.jid && stay.entry.is_some());
     let (session, stay) = of_jid.filter(|(_, stay)| stay.entry.is_some_and(|(_, last)| last < end)).last()?;
     // A seat that was taken and never used is nobody's stay.
     let uses = stay.entry.is_some_and(|(first, last)| first <= seat.taken.index && (last == first || seat.taken.index >= last));
-    uses.then_some((session, stay))
+    // Nor is one that was taken when the stay was over already, by an asking whose answer came too late.
+    let over = stay.left.is_some_and(|left| left.at < order.decided(seat.taken.index));
+    (uses && !over).then_some((session, stay))
 }
 
 /// Who was detached has all of its grace to come back. Only entries of clocks that agree can tell.

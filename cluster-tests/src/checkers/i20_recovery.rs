@@ -91,7 +91,7 @@ fn killed(evidence: &Evidence<'_>, trouble: &Trouble<'_>, limit: u64) -> Finding
     findings
 }
 
-/// Whatever is sent while a node hands over is not late.
+/// Whatever is sent while a node hands over is acknowledged, and not late.
 fn drained(evidence: &Evidence<'_>, trouble: &Trouble<'_>, limit: u64) -> Findings {
     let mut findings = Findings::default();
     let Some(felt) = trouble.felt.filter(|felt| is_alone(evidence, trouble, trouble.begun.at, felt.at + limit)) else {
@@ -99,12 +99,18 @@ fn drained(evidence: &Evidence<'_>, trouble: &Trouble<'_>, limit: u64) -> Findin
     };
     let sends = evidence.asked.values().filter(|asked| is_message(asked) && asked.line.node != trouble.node);
     for asked in sends.filter(|asked| (trouble.begun.at..felt.at).contains(&asked.line.at)) {
-        let Some(end) = acknowledged(asked) else { continue };
-        findings.checked += 1;
-        if end.at > asked.line.at + limit {
-            let what = format!("a send takes more than {} ms while node {} hands over", limit / 1000, trouble.node);
-            findings.breaches.push(Breach::new(what, &[trouble.begun, asked.line, end, felt]));
+        // Whoever lost its connection, or broke it off, did not wait for an answer.
+        if asked.end.is_some_and(|end| matches!(end.event, Event::Unknown { .. })) {
+            continue;
         }
+        findings.checked += 1;
+        let what = match acknowledged(asked) {
+            Some(end) if end.at <= asked.line.at + limit => continue,
+            Some(_) => format!("a send takes more than {} ms while node {} hands over", limit / 1000, trouble.node),
+            None => format!("a send is not acknowledged while node {} hands over", trouble.node),
+        };
+        let proof: Vec<&Line> = [Some(trouble.begun), Some(asked.line), asked.end, Some(felt)].into_iter().flatten().collect();
+        findings.breaches.push(Breach::new(what, &proof));
     }
     findings
 }

@@ -52,8 +52,8 @@ const HEALED_MAX: Duration = Duration::from_secs(90);
 /// And then everything works within this time.
 const PROVED_MAX: Duration = Duration::from_secs(60);
 
-/// And goes on so at least for this time: what was out of order for a while is judged from 5 s behind the last fault on.
-const PROVING_MIN: Duration = Duration::from_secs(6);
+/// And goes on so at least for this time: whoever was cut off at last and does not come back is gone 5 s behind the grace.
+const PROVING_MIN: Duration = Duration::from_secs(10);
 
 /// Who waits for an answer gets one within this time.
 const QUIET_MAX: Duration = Duration::from_secs(40);

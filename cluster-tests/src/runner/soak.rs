@@ -1,9 +1,9 @@
 //! Run after run for as long as told.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,37 +11,48 @@ use super::row::{Row, table};
 use super::{Order, judged, run};
 use crate::judge::Outcome;
 
+/// A line for each run, in the directory of all.
+const ROWS: &str = "soak.jsonl";
+
 /// Runs orders by the seeds from the first on, so many at a time, until the time is over; what is under way then is ended properly. Every run's line is printed
 /// and stands in `dir/soak.jsonl`; the table of all is printed in the end, and stands in `dir/soak.html`. Whether all passed.
 pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Path) -> bool {
     let (start, next) = (Instant::now(), AtomicU64::new(first));
     let rows = Mutex::new(Vec::new());
-    let line = || -> Option<()> {
+    let line = || {
         while start.elapsed() < long {
             let order = Order::of(next.fetch_add(1, Ordering::Relaxed));
             let row = one(&order, program, dir);
-            let text = serde_json::to_string(&row).ok()?;
-            let mut rows = rows.lock().ok()?;
+            let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
             println!("{order}: {} ({} of {:?})", row.outcome, rows.len() + 1, start.elapsed());
             row.red.iter().for_each(|red| println!("    {red}"));
-            let mut kept = File::options().create(true).append(true).open(dir.join("soak.jsonl")).ok()?;
-            writeln!(kept, "{text}").ok()?;
+            let kept = keep(&row, &dir.join(ROWS));
             rows.push(row);
+            if let Err(error) = kept {
+                rows.push(Row::without_a_run(&order, format!("{}: {error}", dir.join(ROWS).display())));
+                return;
+            }
         }
-        Some(())
     };
     if let Err(error) = fs::create_dir_all(dir) {
         eprintln!("{}: {error}", dir.display());
         return false;
     }
     std::thread::scope(|scope| (0..abreast.max(1)).for_each(|_| drop(scope.spawn(line))));
-    let rows = rows.into_inner().unwrap_or_default();
+    let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("{}", table(&rows));
     let page = dir.join("soak.html");
     if let Err(error) = fs::write(&page, crate::report::summary(&rows)) {
         eprintln!("{}: {error}", page.display());
     }
     !rows.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
+}
+
+/// Behind those of earlier calls for the same directory.
+fn keep(row: &Row, path: &Path) -> io::Result<()> {
+    let text = serde_json::to_string(row)?;
+    let mut kept = File::options().create(true).append(true).open(path)?;
+    writeln!(kept, "{text}")
 }
 
 fn one(order: &Order, program: &Path, dir: &Path) -> Row {

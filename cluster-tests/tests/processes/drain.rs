@@ -114,7 +114,7 @@ async fn a_talk_goes_on_while_the_home_is_drained() {
     assert_ne!(cluster.home(&room), drained);
     // It goes on as a replica, and can be asked.
     cluster.await_status(drained, "a drained node that says so", |status| {
-        status.nodes.iter().any(|line| line.node == drained && line.stands == NodeStands::Draining)
+        status.nodes.iter().any(|line| line.node == drained && line.stands == NodeStands::Drained)
     });
     let moved = SPEAKERS.iter().filter(|(_, node)| *node == drained).count();
     talking.entered(SPEAKERS.len() + moved).await;

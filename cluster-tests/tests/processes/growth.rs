@@ -40,7 +40,7 @@ async fn a_chat_goes_on_while_nodes_come_and_go() {
 
     cluster.drain(1, 2);
     let drained = cluster.await_status(1, "a node that hands over", |status| {
-        stands(status, 2) == Some(NodeStands::Draining)
+        stands(status, 2) == Some(NodeStands::Drained)
             && status.groups.iter().all(|group| ![None, Some(2)].contains(&group.leader))
     });
     assert!(drained.health < Health::Unavailable, "{drained:#?}");

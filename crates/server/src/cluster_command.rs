@@ -37,7 +37,7 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
         ClusterCommand::Invite { peer } => invite(peer, node, out).map_err(ClusterError::Ask),
         ClusterCommand::Status(form) => status(form, node, out).map_err(ClusterError::Ask),
         ClusterCommand::Drain { node: number } => {
-            let said = format!("node {number} hands over what it has; `conclave cluster status` shows how far it is");
+            let said = format!("node {number} hands over what it has; it is done when `conclave cluster status` says `drained`");
             decide(node, &Ask::Drain { node: *number }, &said, out).map_err(ClusterError::Ask)
         }
         ClusterCommand::Remove { node: number } => {

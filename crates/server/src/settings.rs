@@ -11,6 +11,7 @@ mod flags;
 mod key;
 mod keys;
 mod limits;
+mod service;
 #[cfg(test)]
 mod tests;
 mod value;

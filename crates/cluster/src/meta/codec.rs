@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::{
     Authority, EndReason, FEATURE_LEVEL_FIRST, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, NewNode, NodeEntry,
-    NodeState, Placement,
+    NodeState, Placement, ServiceSettings,
 };
 use crate::accounts::{AccountChange, AccountRefusal, AccountRequest, Secret};
 use crate::accounts_codec;
@@ -100,7 +100,16 @@ fn encode_node(node: u32, entry: &NodeEntry) -> wire::Node {
         http: entry.http.clone(),
         invited_at_ms: entry.invited_at_ms,
         feature_level: entry.feature_level,
+        service: encode_service(&entry.service),
     }
+}
+
+fn encode_service(service: &ServiceSettings) -> Vec<wire::ServiceSetting> {
+    service.iter().map(|(key, value)| wire::ServiceSetting { key: key.clone(), value: value.clone() }).collect()
+}
+
+fn decode_service(service: Vec<wire::ServiceSetting>) -> ServiceSettings {
+    service.into_iter().map(|setting| (setting.key, setting.value)).collect()
 }
 
 fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
@@ -122,6 +131,7 @@ fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
         http: node.http,
         invited_at_ms: node.invited_at_ms,
         feature_level: node.feature_level,
+        service: decode_service(node.service),
     })
 }
 
@@ -180,13 +190,14 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
             nodes: nodes.iter().map(|new| encode_node(new.node, &NodeEntry::invited(new.peer.clone(), 0))).collect(),
         }),
         MetaRequest::Invite { peer, now_ms } => To::Invite(wire::Invite { peer: peer.clone(), now_ms: *now_ms }),
-        MetaRequest::Register { node, peer, version, clients, http, feature_level } => To::Register(wire::Register {
+        MetaRequest::Register { node, peer, version, clients, http, feature_level, service } => To::Register(wire::Register {
             node: *node,
             peer: peer.clone(),
             version: version.clone(),
             clients: clients.clone(),
             http: http.clone(),
             feature_level: *feature_level,
+            service: encode_service(service),
         }),
         MetaRequest::End { incarnation, why } => {
             let (silent, drained) = (*why == EndReason::Silent, *why == EndReason::Drained);
@@ -222,6 +233,7 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
             http: register.http,
             // Who says none speaks the first.
             feature_level: register.feature_level.max(FEATURE_LEVEL_FIRST),
+            service: decode_service(register.service),
         },
         From::End(end) => MetaRequest::End {
             incarnation: Incarnation { node: end.node, number: end.incarnation },
@@ -288,6 +300,9 @@ fn encode_refusal(refusal: &MetaRefusal) -> wire::refusal::Refusal {
         MetaRefusal::BadBeginning(what) => To::BadBeginning(what.clone()),
         MetaRefusal::Level { is } => To::Level(*is),
         MetaRefusal::Behind { nodes, level } => To::Behind(wire::Behind { nodes: nodes.clone(), level: *level }),
+        MetaRefusal::Differs { node, key, theirs, ours } => {
+            To::Differs(wire::Differs { node: *node, key: key.clone(), theirs: theirs.clone(), ours: ours.clone() })
+        }
         MetaRefusal::Account(AccountRefusal::Exists(jid)) => To::AccountExists(jid.to_string()),
         MetaRefusal::Account(AccountRefusal::Absent(jid)) => To::AccountAbsent(jid.to_string()),
     }
@@ -320,6 +335,9 @@ fn decode_refusal(refusal: wire::refusal::Refusal) -> MetaRefusal {
         From::BadBeginning(what) => MetaRefusal::BadBeginning(what),
         From::Level(is) => MetaRefusal::Level { is },
         From::Behind(behind) => MetaRefusal::Behind { nodes: behind.nodes, level: behind.level },
+        From::Differs(differs) => {
+            MetaRefusal::Differs { node: differs.node, key: differs.key, theirs: differs.theirs, ours: differs.ours }
+        }
         From::AccountExists(jid) => MetaRefusal::Account(AccountRefusal::Exists(BareJid::from_stored(&jid))),
         From::AccountAbsent(jid) => MetaRefusal::Account(AccountRefusal::Absent(BareJid::from_stored(&jid))),
     }

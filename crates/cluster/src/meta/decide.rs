@@ -76,11 +76,12 @@ impl Meta {
     }
 
     fn register(&self, request: &MetaRequest) -> Decided {
-        let MetaRequest::Register { node, peer, version, clients, http, feature_level } = request else {
+        let MetaRequest::Register { node, peer, version, clients, http, feature_level, service } = request else {
             return Ok((Vec::new(), MetaDone::Done));
         };
         let former = self.nodes.get(node).ok_or(MetaRefusal::NoSuchNode(*node))?;
         self.check_feature_level(*node, *feature_level)?;
+        self.check_service(*node, service)?;
         let entry = NodeEntry {
             peer: peer.clone(),
             state: if former.state == NodeState::Leaving { NodeState::Leaving } else { NodeState::Member },
@@ -93,6 +94,7 @@ impl Meta {
             http: http.clone(),
             invited_at_ms: former.invited_at_ms,
             feature_level: *feature_level,
+            service: service.clone(),
         };
         let registered = MetaDone::Registered(Incarnation { node: *node, number: entry.incarnation });
         let mut changes = vec![MetaChange::Node(*node, entry)];

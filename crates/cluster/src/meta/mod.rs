@@ -9,6 +9,7 @@ mod feature_level;
 mod placement;
 mod register;
 mod request;
+mod service;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use feature_level::{FEATURE_LEVEL, FEATURE_LEVEL_FIRST};
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};
 pub use request::{EndReason, MetaDone, MetaRefusal, MetaRequest, NewNode};
+pub use service::ServiceSettings;
 
 /// The state of the meta group.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use conclave_xmpp::BareJid;
 
-use super::Authority;
+use super::{Authority, ServiceSettings};
 use crate::accounts::{AccountRefusal, AccountRequest, Secret};
 use crate::incarnation::Incarnation;
 
@@ -47,6 +47,8 @@ pub enum MetaRequest {
         http: Option<String>,
         /// The highest feature level that its program speaks.
         feature_level: u32,
+        /// Its settings that should be the same on all nodes.
+        service: ServiceSettings,
     },
     /// An incarnation is over.
     End {
@@ -155,6 +157,17 @@ pub enum MetaRefusal {
         /// For this level.
         level: u32,
     },
+    /// A node has another setting than those that run, and may not have.
+    Differs {
+        /// Which node.
+        node: u32,
+        /// Which setting.
+        key: String,
+        /// What the node has.
+        theirs: String,
+        /// What the others have.
+        ours: String,
+    },
     /// About accounts.
     Account(AccountRefusal),
 }
@@ -202,6 +215,13 @@ impl fmt::Display for MetaRefusal {
                     f,
                     "{which} {} {speak} not speak feature level {level}: start a newer version of the program there first",
                     listed(nodes)
+                )
+            }
+            MetaRefusal::Differs { node, key, theirs, ours } => {
+                write!(
+                    f,
+                    "`{key}` of node {node} is {theirs:?}, and {ours:?} on the nodes that run: it has to be the same on all; set it so, or stop all other nodes \
+                     before you start them with the new one"
                 )
             }
             MetaRefusal::Account(refusal) => refusal.fmt(f),

@@ -26,7 +26,8 @@ fn register(node: u32) -> MetaRequest {
 /// As a program that speaks this feature level.
 fn register_at(node: u32, feature_level: u32) -> MetaRequest {
     let (peer, version) = (format!("h{node}:1"), "1".to_owned());
-    MetaRequest::Register { node, peer, version, clients: Vec::new(), http: None, feature_level }
+    let service = ServiceSettings::from([("domain".to_owned(), "example.org".to_owned())]);
+    MetaRequest::Register { node, peer, version, clients: Vec::new(), http: None, feature_level, service }
 }
 
 /// Asks, applies, and checks on the way that requests, outcomes, entries and records survive their bytes.

@@ -2,6 +2,9 @@
 
 use crate::NodeId;
 
+/// Stands in the text by which a peer says so, which is all that the other side gets.
+pub(super) const NOT_A_MEMBER: &str = "is not a member of this cluster any more";
+
 /// What is wrong with who greets. Each text names the node, says what is wrong, and what a person can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
@@ -22,7 +25,7 @@ pub(super) enum Refusal {
     #[error("who claims to be node {node} shows a certificate that does not say {name}: give it the certificate of that node")]
     Certificate { node: NodeId, name: String },
     #[error(
-        "node {0} is not a member of this cluster any more, or not yet: add it first. If it was removed it comes back under a new id."
+        "node {0} {NOT_A_MEMBER}, or not yet: add it first. If it was removed it comes back under a new id."
     )]
     NotAMember(NodeId),
     #[error(

@@ -76,8 +76,14 @@ pub enum NodeStands {
     Invited,
     /// It serves.
     Serving,
+    /// It counts as living, and does not answer the node that was asked.
+    Silent,
     /// It hands over what it has, and takes nothing new.
     Draining,
+    /// It has handed over everything and has no clients; its replicas count until it ends.
+    Drained,
+    /// It is being taken out: its replicas move to others.
+    Leaving,
     /// It ended, or is not heard of.
     Down,
 }
@@ -171,9 +177,7 @@ impl ClusterStatus {
 
     fn judge_nodes(&mut self) {
         let down: Vec<u32> = self.nodes.iter().filter(|node| node.stands == NodeStands::Down).map(|node| node.node).collect();
-        let members: Vec<u32> =
-            self.nodes.iter().filter(|node| node.stands != NodeStands::Invited).map(|node| node.node).collect();
-        if members.len() == 2 && down.is_empty() {
+        if self.members() == 2 && down.is_empty() {
             let text = "there are two nodes: if either ends, nothing is served; a third one makes the death of any harmless";
             self.say(Health::Degraded, text.to_owned());
         }
@@ -181,10 +185,34 @@ impl ClusterStatus {
             let rejoin = format!("node {node} is down: start it again, or take it out with `conclave cluster remove {node}`");
             self.say(Health::Degraded, rejoin);
         }
+        let others: Vec<(u32, NodeStands)> = self.nodes.iter().map(|node| (node.node, node.stands)).collect();
+        for (node, stands) in others {
+            let text = match stands {
+                NodeStands::Silent => format!("node {node} does not answer, and counts as living until the others agree that it is silent"),
+                NodeStands::Drained => format!("node {node} is drained: it takes no clients until it is started again"),
+                NodeStands::Leaving => format!("node {node} leaves: its replicas are being moved; it is not in the list when that is done"),
+                _ => continue,
+            };
+            self.say(Health::Degraded, text);
+        }
+    }
+
+    /// Settings in which nodes differ, by their keys.
+    pub fn judge_settings<'a>(&mut self, differing: impl IntoIterator<Item = &'a str>) {
+        for key in differing {
+            let text = format!("the nodes do not have the same `{key}`: each room goes by that of its home; set it alike and start them again");
+            self.say(Health::Degraded, text);
+        }
+    }
+
+    /// How many belong to the cluster, and will.
+    fn members(&self) -> usize {
+        let is_member = |node: &&NodeLine| !matches!(node.stands, NodeStands::Invited | NodeStands::Leaving);
+        self.nodes.iter().filter(is_member).count()
     }
 
     fn judge_replicas(&mut self) {
-        let members = self.nodes.iter().filter(|node| node.stands != NodeStands::Invited).count();
+        let members = self.members();
         let short = |group: &&GroupLine| group.voters.len() < members.min(VOTERS);
         let few: Vec<Option<u16>> = self.groups.iter().filter(short).map(|group| group.shard).collect();
         if !few.is_empty() {

@@ -99,9 +99,9 @@ async fn cluster_status(node: &Node) -> ClusterStatus {
 }
 
 async fn cluster_status_now(node: &Node) -> ClusterStatus {
-    let mut by_leaders = standing::gather(node.cluster.raft()).await;
+    let (mut by_leaders, answered) = standing::gather(node.cluster.raft()).await;
     let meta = node.cluster.meta().borrow().clone();
-    let nodes = meta.nodes().iter().map(|(number, entry)| node_line(*number, entry)).collect();
+    let nodes = meta.nodes().iter().map(|(number, entry)| node_line(*number, entry, answered.contains(number))).collect();
     let mut line = |shard: Option<u16>, group: Option<Group>, voters: Vec<u32>, home: Option<u32>| {
         let number = shard.map_or(0, |shard| u32::from(shard) + 1);
         by_leaders.remove(&number).unwrap_or_else(|| group_line(shard, group.as_ref(), voters, home))
@@ -115,14 +115,19 @@ async fn cluster_status_now(node: &Node) -> ClusterStatus {
     });
     let groups = std::iter::once(of_meta).chain(shards).collect();
     let told_by = node.cluster.me().borrow().node;
-    ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups)
+    let mut status = ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups);
+    status.judge_settings(meta.differing_settings());
+    status
 }
 
-fn node_line(node: u32, entry: &NodeEntry) -> NodeLine {
+fn node_line(node: u32, entry: &NodeEntry, answers: bool) -> NodeLine {
     let stands = match entry.state {
         NodeState::Invited => NodeStands::Invited,
         _ if !entry.runs() => NodeStands::Down,
-        _ if entry.draining || entry.state == NodeState::Leaving => NodeStands::Draining,
+        NodeState::Leaving => NodeStands::Leaving,
+        _ if entry.drained => NodeStands::Drained,
+        _ if !answers => NodeStands::Silent,
+        _ if entry.draining => NodeStands::Draining,
         _ => NodeStands::Serving,
     };
     let NodeEntry { version, incarnation, peer, .. } = entry.clone();

@@ -1,6 +1,6 @@
 //! How the groups stand by their leaders, asked of all nodes: `proto/standing.proto`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,22 +43,25 @@ impl wire::standing_server::Standing for StandingService {
     }
 }
 
-/// The groups by their leaders, by number of the group. Those whose leader does not answer are missing.
-pub async fn gather(raft: &Node) -> BTreeMap<u32, GroupLine> {
+/// The groups by their leaders, by number of the group, and the nodes that answered. Groups whose leader does not answer are missing.
+pub async fn gather(raft: &Node) -> (BTreeMap<u32, GroupLine>, BTreeSet<u32>) {
+    let mut answered: BTreeSet<u32> = number(raft.id().0).into_iter().collect();
     let mut all: BTreeMap<u32, GroupLine> = led(raft).into_iter().filter_map(|group| line(raft.id(), group)).collect();
     let asked = raft.peers().into_iter().map(|peer| ask(raft, peer.node));
     for (node, groups) in join_all(asked).await {
+        let Some(groups) = groups else { continue };
+        answered.extend(number(node.0));
         all.extend(groups.into_iter().filter_map(|group| line(node, group)));
     }
-    all
+    (all, answered)
 }
 
-async fn ask(raft: &Node, node: NodeId) -> (NodeId, Vec<wire::Group>) {
-    let Some(channel) = raft.channel(node) else { return (node, Vec::new()) };
+async fn ask(raft: &Node, node: NodeId) -> (NodeId, Option<Vec<wire::Group>>) {
+    let Some(channel) = raft.channel(node) else { return (node, None) };
     let mut client = StandingClient::new(channel);
     match timeout(ANSWER_MAX, client.groups(wire::GroupsRequest {})).await {
-        Ok(Ok(reply)) => (node, reply.into_inner().groups),
-        Ok(Err(_)) | Err(_) => (node, Vec::new()),
+        Ok(Ok(reply)) => (node, Some(reply.into_inner().groups)),
+        Ok(Err(_)) | Err(_) => (node, None),
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn decided(inner: &Inner, request: &MetaRequest, limit: Duratio
             Err(_) => {}
         }
         if Instant::now() + PAUSE >= deadline {
+            let why = why.trim_end_matches('.').to_owned();
             return Err(MetaError::Late { limit, why });
         }
         sleep(PAUSE).await;

@@ -14,6 +14,9 @@ use super::error::{ClusterError, IdentityError, InviteError, MetaError};
 use super::identity::{NodeRecord, StoredIdentity};
 use super::{ASK_MAX, Cluster, Inner, Token};
 
+/// What is said before it ends.
+const REMOVED: &str = "this node was removed from its cluster; it may be switched off, and its directory deleted";
+
 /// How long one attempt to register takes before it is said what is waited for.
 const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 
@@ -27,7 +30,8 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
         match decided(inner, &request, ATTEMPT_MAX).await {
             Ok(decided) => break decided,
             Err(MetaError::Refused(refusal)) => return Err(ClusterError::Refused(refusal)),
-            Err(error) => info!("waiting for a majority of the cluster's nodes to register with: {error}"),
+            Err(_) if was_removed(inner) => return Err(ClusterError::Failed(REMOVED.to_owned())),
+            Err(error) => warn!("waiting for a majority of the cluster's nodes to register with: {error}"),
         }
     };
     let mut applied = inner.applied.clone();
@@ -43,6 +47,14 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
     }
 }
 
+/// A node that was a member, and that most of its peers do not know any more. One alone may have slept when it came.
+fn was_removed(inner: &Inner) -> bool {
+    let was_member = inner.meta().nodes().get(&inner.node).is_some_and(|entry| entry.incarnation > 0);
+    let peers = inner.raft.peers();
+    let strangers = peers.iter().filter(|peer| peer.state.does_not_know_us()).count();
+    was_member && strangers * 2 > peers.len()
+}
+
 fn request(inner: &Inner) -> MetaRequest {
     let settings = &inner.settings;
     MetaRequest::Register {
@@ -52,6 +64,7 @@ fn request(inner: &Inner) -> MetaRequest {
         clients: settings.clients.clone(),
         http: settings.http.clone(),
         feature_level: FEATURE_LEVEL,
+        service: settings.service.clone(),
     }
 }
 
@@ -66,8 +79,7 @@ pub(super) async fn stay_registered(inner: Arc<Inner>) {
     loop {
         let now = meta.borrow_and_update().clone();
         let Some(entry) = now.nodes().get(&inner.node) else {
-            return inner
-                .fail("this node was removed from its cluster; it may be switched off, and its directory deleted".to_owned());
+            return inner.fail(REMOVED.to_owned());
         };
         match current(&now, inner.node) {
             Some(incarnation) => adopt(&inner, incarnation),

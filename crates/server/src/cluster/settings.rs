@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use conclave_cluster::meta::ServiceSettings;
+
 use crate::run::Addresses;
 use crate::settings::Settings;
 
@@ -29,6 +31,8 @@ pub struct ClusterSettings {
     pub http: Option<String>,
     /// Entries of each group that stay in the log behind its last checkpoint.
     pub log_entries_kept: u64,
+    /// Settings that should be the same on all nodes.
+    pub service: ServiceSettings,
     /// How fast things are noticed.
     pub timing: ClusterTiming,
 }
@@ -81,6 +85,7 @@ impl ClusterSettings {
             clients,
             http: addresses.http.first().map(ToString::to_string),
             log_entries_kept: settings.limits.log_entries_kept,
+            service: settings.of_the_service(),
             timing: ClusterTiming { silent_max: Duration::from_millis(settings.node_silent_ms), ..ClusterTiming::default() },
         }
     }

@@ -66,6 +66,8 @@ async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
     trial.leads_nothing(1).await;
     trial.remove(1).await;
     trial.settled(&[2, 3]).await;
+    let error = trial.try_start(1).await.err().expect("it was removed").to_string();
+    assert!(error.contains("was removed"), "{error}");
     trial.end_all().await;
 }
 

@@ -45,7 +45,10 @@ fn node_row(node: &NodeLine, status: &ClusterStatus) -> [String; 6] {
     let stands = match node.stands {
         NodeStands::Invited => "invited",
         NodeStands::Serving => "serving",
+        NodeStands::Silent => "SILENT",
         NodeStands::Draining => "draining",
+        NodeStands::Drained => "drained",
+        NodeStands::Leaving => "leaving",
         NodeStands::Down => "DOWN",
     };
     let came = node.incarnation > 0;

@@ -159,7 +159,7 @@ fn a_running_node_is_asked() {
     expect![[r#"
         not done: no node is running here: nobody listens on DIR/admin.sock. Start one with `conclave serve`, or name the directory of one that runs with --dir
         TOKEN
-        node 2 hands over what it has; `conclave cluster status` shows how far it is
+        node 2 hands over what it has; it is done when `conclave cluster status` says `drained`
         not done: node 2 still has replicas; drain it first
         the feature level is 1 already, and no node speaks a higher one
         not done: node 3 does not speak feature level 2

@@ -165,3 +165,30 @@ fn secrets_are_not_printed() {
     let printed = format!("{meta:?} {:?} {:?}", meta.authority(), begin(1, 1));
     assert!(!printed.contains("key-of-the-authority"), "{printed}");
 }
+
+#[test]
+fn a_node_with_another_domain_than_those_that_run_does_not_come() {
+    let mut meta = cluster_of(3);
+    let with = |key: &str, value: &str| match register(3) {
+        MetaRequest::Register { node, peer, version, clients, http, feature_level, mut service } => {
+            service.insert(key.to_owned(), value.to_owned());
+            MetaRequest::Register { node, peer, version, clients, http, feature_level, service }
+        }
+        other => other,
+    };
+    let refused = ask(&mut meta, with("domain", "other.org")).unwrap_err().to_string();
+    assert!(refused.starts_with("`domain` of node 3 is \"other.org\", and \"example.org\" on the nodes that run"), "{refused}");
+    // What may change while the cluster runs is only said.
+    ask(&mut meta, with("admins", "a@example.org")).unwrap();
+    assert_eq!(meta.differing_settings().len(), 0, "the others say nothing of it");
+    let MetaRequest::Register { peer, version, clients, http, feature_level, mut service, .. } = register(2) else { panic!() };
+    service.insert("admins".to_owned(), "b@example.org".to_owned());
+    ask(&mut meta, MetaRequest::Register { node: 2, peer, version, clients, http, feature_level, service }).unwrap();
+    assert_eq!(meta.differing_settings().into_iter().collect::<Vec<_>>(), ["admins"]);
+    // Where nobody else runs, what was is over.
+    for node in [1, 2] {
+        let number = meta.nodes()[&node].incarnation;
+        ask(&mut meta, MetaRequest::End { incarnation: Incarnation { node, number }, why: EndReason::Stopped }).unwrap();
+    }
+    ask(&mut meta, with("domain", "other.org")).unwrap();
+}

@@ -13,7 +13,7 @@ use tokio::time::{interval, timeout};
 use tonic::service::Routes;
 
 use crate::cluster::governing::reached;
-use crate::cluster::{Cluster, ClusterSettings, ClusterTiming, join, number_of, prepare};
+use crate::cluster::{Cluster, ClusterError, ClusterSettings, ClusterTiming, join, number_of, prepare};
 
 pub const SHARDS: u16 = 4;
 
@@ -74,6 +74,7 @@ impl Trial {
             clients: Vec::new(),
             http: None,
             log_entries_kept: 1_000,
+            service: Default::default(),
             timing: ClusterTiming {
                 silent_max: Duration::from_secs(2),
                 dead_max: Duration::from_millis(200),
@@ -101,9 +102,14 @@ impl Trial {
     }
 
     pub async fn start(&mut self, node: u32) {
-        let starting = Cluster::start(self.settings(node), Routes::default(), Box::new(take));
-        let cluster = self.within("the node starts", starting).await.unwrap();
+        let cluster = self.try_start(node).await.unwrap();
         self.nodes.insert(node, cluster);
+    }
+
+    /// It is not kept.
+    pub async fn try_start(&self, node: u32) -> Result<Cluster, ClusterError> {
+        let starting = Cluster::start(self.settings(node), Routes::default(), Box::new(take));
+        self.within("the node starts, or says why not", starting).await
     }
 
     pub async fn start_all(&mut self) {
