@@ -74,7 +74,10 @@ impl<'a> Session<'a> {
                 return self.renew(line, sight);
             }
             (Event::Invoke { act: Act::Leave, .. }, _) => stay.wishes = Some(line),
-            (_, Some(Sight::Presence(presence))) if presence.is_farewell() => stay.told = Some((line, presence.clone())),
+            // One that comes before it is in is of the stay before.
+            (_, Some(Sight::Presence(presence))) if presence.is_farewell() && stay.joined.is_some() => {
+                stay.told = Some((line, presence.clone()));
+            }
             _ => {}
         }
         let is_end = matches!(line.event, Event::Left { .. });

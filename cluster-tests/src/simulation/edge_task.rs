@@ -91,6 +91,8 @@ pub struct EdgeTask {
     pub answered: Vec<(u64, u64, Option<Verdict>)>,
     /// Stanzas for sessions that had ended.
     pub bounced: Vec<Bounce>,
+    /// It has missed something for good, and nobody has asked since whether its sessions are bound still.
+    pub missed: bool,
 }
 
 impl EdgeTask {
@@ -115,6 +117,7 @@ impl EdgeTask {
             out: Vec::new(),
             answered: Vec::new(),
             bounced: Vec::new(),
+            missed: false,
         }
     }
 
@@ -178,6 +181,7 @@ impl EdgeTask {
             }
             Some(ToEdge::Joined { epoch, from, reset }) => {
                 self.edge.joined(epoch, from, reset, self.me.number, &mut self.out);
+                self.missed |= reset;
                 (self.failed, self.asked_others) = (0, 0);
                 if let Some(away) = self.away.take() {
                     net.close_by_edge(away);

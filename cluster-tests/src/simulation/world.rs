@@ -207,6 +207,9 @@ impl World {
                     && let Some(node) = nodes.get_mut(&edge.node).filter(|node| node.alive)
                 {
                     node.edge.hear(link, said, net);
+                    if std::mem::take(&mut node.edge.missed) {
+                        self.rebind_all(edge.node);
+                    }
                     self.read(edge.node);
                 }
             }

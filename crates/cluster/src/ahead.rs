@@ -86,7 +86,8 @@ impl Ahead {
         let (room, last) = self.rooms.entry(jid.clone()).or_insert_with(committed);
         *last = self.proposed;
         // Which index it will get is not known yet; nothing that is decided from this copy depends on it, nor on who asked.
-        room.apply(&Entry { index: 0, time, origin: None, change: change.clone() });
+        let change = since_then(room, change);
+        room.apply(&Entry { index: 0, time, origin: None, change });
     }
 
     /// The entry that was just pushed changes the bound sessions.
@@ -97,17 +98,24 @@ impl Ahead {
     }
 
     /// The oldest entry in flight is committed. With none left that touches a thing, what is committed is the one to judge by.
-    pub fn land(&mut self, rooms: &[BareJid]) {
+    pub fn land(&mut self) {
         let Some(entry) = self.in_flight.pop_front() else { return };
         self.bytes -= entry.bytes;
         let committed = self.committed();
-        for jid in rooms {
-            if self.rooms.get(jid).is_some_and(|(_, last)| *last <= committed) {
-                self.rooms.remove(jid);
-            }
-        }
+        self.rooms.retain(|_, (_, last)| *last > committed);
         if self.sessions.as_ref().is_some_and(|(_, last)| *last <= committed) {
             self.sessions = None;
         }
+    }
+}
+
+/// In a room in which the entry that detached a session is in flight or was, its seat does not know the index of that entry.
+fn since_then(room: &Room, change: &Change) -> Change {
+    match change {
+        Change::Expire { session, .. } => {
+            let detached = room.detached().find(|detached| detached.session == *session);
+            detached.map_or_else(|| change.clone(), |detached| Change::Expire { session: session.clone(), since: detached.since })
+        }
+        _ => change.clone(),
     }
 }

@@ -5,7 +5,7 @@ mod astray;
 use std::collections::BTreeMap;
 
 use astray::Astray;
-use conclave_muc::{Audience, Seats, Session, View};
+use conclave_muc::{Audience, SeatChange, Seats, Session, View};
 use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError, StanzaName};
 
 use crate::answer::{Answer, Verdict};
@@ -174,7 +174,8 @@ impl<H: Clone> Edge<H> {
                 self.astray.get_or_insert_with(Astray::new).take(&mut self.rooms);
             }
             self.rooms.clear();
-            self.have = Some(from);
+            // What came by way of another replica meanwhile is not to come again.
+            self.have = self.have.max(Some(from));
         }
         if let Some(astray) = &mut self.astray {
             astray.attends(life);
@@ -282,6 +283,8 @@ impl<H: Clone> Edge<H> {
         let mut seats = self.rooms.remove(room).unwrap_or_default();
         for part in parts {
             match part {
+                // Nobody sits again who is to hear first that it is out.
+                Part::Seat(SeatChange::Taken { session, .. }) if self.is_to_hear(room, session) => {}
                 Part::Seat(change) => seats.fold(change, |session| sessions.find(session)),
                 Part::Send { to, subject, views, .. } => {
                     if let Audience::Session(session) = to
@@ -289,7 +292,7 @@ impl<H: Clone> Edge<H> {
                     {
                         // Answers go to sessions that sit nowhere, too; and one that was removed because this edge lost track is told.
                         let found = sessions.find(session).zip(views.single());
-                        let lacks = logged && self.astray.as_ref().is_some_and(|astray| astray.believes(room, session));
+                        let lacks = logged && self.is_to_hear(room, session);
                         if let Some((handle, stanza)) = found.filter(|(_, stanza)| !lacks || stanza.name == StanzaName::Iq) {
                             sessions.send(&handle, stanza);
                         }
@@ -302,6 +305,10 @@ impl<H: Clone> Edge<H> {
         if !seats.is_empty() {
             self.rooms.insert(room.clone(), seats);
         }
+    }
+
+    fn is_to_hear(&self, room: &BareJid, session: &Session) -> bool {
+        self.astray.as_ref().is_some_and(|astray| astray.believes(room, session))
     }
 
     /// Whether this is the entry by which all who sat here do not any more.

@@ -77,6 +77,8 @@ pub struct Home {
     living: Lives,
     /// Attachments whose end was proposed.
     ending: BTreeSet<Attachment>,
+    /// Edges whose beginning anew is in flight.
+    losing: BTreeSet<Incarnation>,
     /// Nodes that do not live, and for which frames are kept.
     absent: Absent,
     /// What each node has acknowledged.
@@ -107,6 +109,7 @@ impl Home {
             time: shard.time.max(now),
             living: Lives::default(),
             ending: BTreeSet::new(),
+            losing: BTreeSet::new(),
             absent: Absent::default(),
             acknowledged: BTreeMap::new(),
             answered: Answered::default(),
@@ -188,9 +191,12 @@ impl Home {
             _ => self.epoch == Some(entry.epoch),
         };
         if ours {
-            self.ahead.land(&folded.rooms);
+            self.ahead.land();
         }
         out.extend(folded.frame.clone().map(Output::Frame));
+        if let ShardChange::Lost(attachment) = &entry.change {
+            self.losing.remove(&Incarnation::of(*attachment));
+        }
         if matches!(entry.change, ShardChange::Ended(_)) {
             self.begin_graces(shard, folded.rooms.iter(), index, now);
         }
@@ -215,7 +221,7 @@ impl Home {
         if self.epoch.is_none() || planted::is(Bug::GhostSweepOff) {
             return;
         }
-        for attachment in shard.attachments() {
+        for attachment in self.attachments(shard) {
             let incarnation = Incarnation::of(attachment);
             if self.living.has_ended(incarnation) && self.ending.insert(attachment) {
                 self.absent.gone(incarnation.node);
@@ -228,19 +234,39 @@ impl Home {
 
     /// An edge that was taken for dead lives on: what sat by way of `from` does so by way of `to`.
     pub fn moved(&mut self, shard: &Shard, from: Incarnation, to: Incarnation, out: &mut Vec<Output>) {
-        let sits = !shard.rooms_of(from.attachment()).is_empty() || !shard.sessions.of_attachment(from.attachment()).is_empty();
-        if self.epoch.is_some() && sits {
+        if self.epoch.is_some() && self.has_any_of(shard, from.attachment()) {
             self.ending.insert(from.attachment());
             let change = ShardChange::Moved { from: from.attachment(), to: to.attachment() };
             self.change_all(shard, change, from.attachment(), out);
         }
     }
 
-    /// An edge has missed frames that nobody has any more.
-    pub fn lost(&mut self, shard: &Shard, edge: Incarnation, out: &mut Vec<Output>) {
-        if self.epoch.is_some() {
-            self.change_all(shard, ShardChange::Lost(edge.attachment()), edge.attachment(), out);
+    /// An edge has missed frames that nobody has any more; so have its former lives, as far as anybody sits by way of them. Once is enough, until that is
+    /// committed.
+    pub fn lost(&mut self, shard: &Shard, former: impl Iterator<Item = Incarnation>, edge: Incarnation, out: &mut Vec<Output>) {
+        if self.epoch.is_none() || !self.losing.insert(edge) {
+            return;
         }
+        for life in former.map(Incarnation::attachment).filter(|life| self.sits_by(shard, *life)).collect::<Vec<_>>() {
+            self.change_all(shard, ShardChange::Lost(life), life, out);
+        }
+        self.change_all(shard, ShardChange::Lost(edge.attachment()), edge.attachment(), out);
+    }
+
+    /// Attachments by which anybody sits or is bound, what is in flight included.
+    fn attachments(&self, shard: &Shard) -> BTreeSet<Attachment> {
+        let ahead = self.ahead.rooms().flat_map(Room::seats).filter(|(_, seat)| seat.detached.is_none());
+        let seated = ahead.map(|(_, seat)| seat.attachment);
+        shard.attachments().into_iter().chain(seated).chain(self.ahead.sessions(shard).attachments()).collect()
+    }
+
+    fn has_any_of(&self, shard: &Shard, attachment: Attachment) -> bool {
+        self.sits_by(shard, attachment) || !self.ahead.sessions(shard).of_attachment(attachment).is_empty()
+    }
+
+    fn sits_by(&self, shard: &Shard, attachment: Attachment) -> bool {
+        let ahead = || self.ahead.rooms().any(|room| sits_in(room, attachment));
+        !shard.rooms_of(attachment).is_empty() || ahead()
     }
 
     /// An edge attends, by a new connection: what was passed on to its sessions by the old one may be lost.
@@ -310,7 +336,7 @@ impl Home {
     fn change_all(&mut self, shard: &Shard, change: ShardChange, attachment: Attachment, out: &mut Vec<Output>) {
         self.propose(change.clone(), None, out);
         let mut rooms: BTreeSet<BareJid> = shard.rooms_of(attachment).into_iter().collect();
-        rooms.extend(self.ahead.rooms().map(|room| room.jid().clone()));
+        rooms.extend(self.ahead.rooms().filter(|room| sits_in(room, attachment)).map(|room| room.jid().clone()));
         for jid in rooms {
             let room = self.judged(shard, &jid);
             for change in changes_of(&change, &room) {
@@ -405,6 +431,10 @@ impl Home {
         }
         self.begin_barrier(out);
     }
+}
+
+fn sits_in(room: &Room, attachment: Attachment) -> bool {
+    room.seats().any(|(_, seat)| seat.attachment == attachment)
 }
 
 /// What a change of the whole shard means for one room.

@@ -137,7 +137,8 @@ impl Replica {
             attend.lives.iter().filter(|number| **number != edge.number).map(|number| Incarnation { number: *number, ..edge });
         let Replica { shard, home, .. } = self;
         let epoch = home.as_ref().filter(|_| at_home).and_then(Home::epoch);
-        let missed = after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
+        let missed: Option<(u64, Vec<Arc<Frame>>)> =
+            after.and_then(|after| Some((after, shard.ring.since(after, edge.node)?.cloned().collect())));
         if missed.is_none()
             && !planted::is(Bug::GapPullOff)
             && at_home
@@ -147,8 +148,14 @@ impl Replica {
         {
             return Attendance::Missing;
         }
-        if let Some(home) = home.as_mut().filter(|_| at_home && (attend.astray || missed.is_none() && after.is_some())) {
-            former.clone().chain([edge]).for_each(|life| home.lost(shard, life, out));
+        // One that is told so again may find the entry among the frames that it missed.
+        let hears = |frames: &Vec<Arc<Frame>>| frames.iter().any(|frame| frame.anew == Some(edge));
+        let is_lost = match &missed {
+            Some((_, frames)) => attend.astray && !hears(frames),
+            None => after.is_some() && !(attend.astray && hears(&shard.ring.all_of(edge.node).1)),
+        };
+        if let Some(home) = home.as_mut().filter(|_| at_home && is_lost) {
+            home.lost(shard, former.clone(), edge, out);
         }
         let attendance = match missed {
             Some((from, frames)) => Attendance::Joined { epoch, from, reset: false, frames },

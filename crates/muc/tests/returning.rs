@@ -74,12 +74,13 @@ fn the_same_client_that_enters_again_is_seen_by_itself_alone() {
         &mut stage,
         &format!("ann: ELSEWHERE\n{}", join("ann", "Ann")),
         &expect![[r#"
-        ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant'/></x></presence>
-        ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
-        ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
-        ann < <message from='r@c/Bob' id='1' type='groupchat'><body>missed</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000006' by='r@c'/><delay xmlns='urn:xmpp:delay' from='r@c' stamp='2023-11-14T22:13:20.000Z'/></message>
-        ann < <message from='r@c' type='groupchat'><subject/></message>
-    "#]],
+            ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='333'/><item affiliation='none' role='none' jid='ann@h/1'/><status code='110'/></x></presence>
+            ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant'/></x></presence>
+            ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
+            ann < <presence from='r@c/Ann'><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
+            ann < <message from='r@c/Bob' id='1' type='groupchat'><body>missed</body><stanza-id xmlns='urn:xmpp:sid:0' id='0000000000000006' by='r@c'/><delay xmlns='urn:xmpp:delay' from='r@c' stamp='2023-11-14T22:13:20.000Z'/></message>
+            ann < <message from='r@c' type='groupchat'><subject/></message>
+        "#]],
     );
     assert_eq!((stage.room.occupant_count(), stage.room.detached().count()), (3, 0));
     check(&mut stage, "ann: FORMER\nann: EXPIRED\nann: GONE", &expect![[""]]);
@@ -104,13 +105,14 @@ fn what_a_client_says_of_itself_when_it_comes_back_is_shown() {
         &mut stage,
         &away,
         &expect![[r#"
-        ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant'/></x></presence>
-        ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
-        bob < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant'/></x></presence>
-        owner < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
-        ann < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
-        ann < <message from='r@c' type='groupchat'><subject/></message>
-    "#]],
+            ann < <presence from='r@c/Ann' type='unavailable'><x #='user'><status code='333'/><item affiliation='none' role='none' jid='ann@h/1'/><status code='110'/></x></presence>
+            ann < <presence from='r@c/Bob'><x #='user'><item affiliation='none' role='participant'/></x></presence>
+            ann < <presence from='r@c/Owner'><x #='user'><item affiliation='owner' role='moderator'/></x></presence>
+            bob < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant'/></x></presence>
+            owner < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/></x></presence>
+            ann < <presence from='r@c/Ann'><show>away</show><x #='user'><item affiliation='none' role='participant' jid='ann@h/1'/><status code='110'/></x></presence>
+            ann < <message from='r@c' type='groupchat'><subject/></message>
+        "#]],
     );
 }
 

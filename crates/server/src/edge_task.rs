@@ -1,6 +1,6 @@
 //! One task per shard on every node: it drives the pure edge, finds the shard's home, and attends it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +71,8 @@ pub struct Shared {
     pub meta: watch::Receiver<Arc<Meta>>,
     /// The homes that are attended.
     pub homes: Arc<Homes>,
+    /// Shards of which this node has missed something for good: whether its sessions of there are still bound has to be asked.
+    pub missed: watch::Sender<BTreeSet<u16>>,
     /// Where stanzas go that a session could not take: back to the sender.
     pub bounces: mpsc::Sender<Bounce>,
     /// What is counted.
@@ -197,6 +199,9 @@ impl EdgeTask {
                 debug!(shard = self.shard, epoch, from, reset, "the home is found");
                 let life = self.shared.me.borrow().number;
                 self.edge.joined(epoch, from, reset, life, &mut self.out);
+                if reset {
+                    self.shared.missed.send_if_modified(|missed| missed.insert(self.shard));
+                }
                 (self.failed, self.asked_others) = (0, 0);
                 (self.away, self.seeking_away) = (None, None);
                 self.note_home(self.home.as_ref().map(Attending::node));

@@ -162,6 +162,12 @@ impl Hub {
         }
     }
 
+    /// The same for the sessions whose accounts are at home in one shard, of which this node has missed something for good.
+    pub fn rebind_of(&self, shard: u16) {
+        let all = self.sessions.all().into_iter();
+        all.filter(|bound| self.shard_of(&bound.session.jid.to_bare()) == shard).for_each(|bound| self.rebind(&bound));
+    }
+
     /// Repeated until it is answered, but never behind the session's own end, which would make a ghost of it.
     fn rebind(&self, bound: &Arc<Bound>) {
         let standing = bound.standing();

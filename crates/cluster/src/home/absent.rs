@@ -10,9 +10,9 @@ pub(super) struct Absent {
 }
 
 impl Absent {
-    /// A node's connections count as gone.
+    /// A node's connections count as gone, since now.
     pub fn gone(&mut self, node: u32) {
-        self.until.entry(node).or_default();
+        self.until.insert(node, None);
     }
 
     /// Those for which `grace_ms` is over are given up.
@@ -36,13 +36,15 @@ mod tests {
         let mut absent = Absent::default();
         absent.gone(7);
         absent.tick(1000, 500);
-        absent.gone(7);
         absent.gone(8);
         absent.tick(1499, 500);
         assert_eq!(absent.nodes().collect::<Vec<_>>(), [7, 8]);
         absent.tick(1500, 500);
         assert_eq!(absent.nodes().collect::<Vec<_>>(), [8]);
+        absent.gone(8);
         absent.tick(1999, 500);
+        assert_eq!(absent.nodes().collect::<Vec<_>>(), [8], "it has been back meanwhile");
+        absent.tick(2499, 500);
         assert_eq!(absent.nodes().count(), 0);
     }
 }

@@ -90,12 +90,16 @@ pub(crate) fn comes_back(open: &Open, session: &Session, nick: &Nick) -> Option<
     Some(seat.session.jid.clone())
 }
 
-/// The session of another device whose seat is taken over is told so; nobody else notices.
+/// The session whose seat is taken over is told so, be it of another device or a former one of the same full JID; nobody else notices.
 pub(crate) fn give_way(room: &BareJid, open: &mut Open, occupant: &Arc<Occupant>, join: &Join) -> Vec<Effect> {
-    let replaced = join.replaces.as_ref().filter(|jid| **jid != join.seat.session.jid).and_then(|jid| occupant.seat(jid));
-    let Some(seat) = replaced else { return Vec::new() };
+    let replaced = join.replaces.as_ref().and_then(|jid| occupant.seat(jid));
+    let Some(seat) = replaced.filter(|seat| seat.session != join.seat.session) else { return Vec::new() };
+    let [farewell, left] = leave::farewell(room, open, occupant, seat, &Parting::failed());
+    if seat.session.jid == join.seat.session.jid {
+        return vec![farewell];
+    }
     open.sessions.remove_mut(&seat.session.jid);
-    leave::farewell(room, open, occupant, seat, &Parting::failed()).into()
+    vec![farewell, left]
 }
 
 /// What the others learn when a session takes a seat.

@@ -1,5 +1,6 @@
 //! What a node is made of, put together: the cluster below, the shards and edges above it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -81,6 +82,7 @@ fn edges(
     let (bounces, bounced) = mpsc::channel(BOUNCES_MAX);
     let shards = cluster.meta().borrow().shards();
     let lives = Arc::new(Mutex::new(vec![cluster.me().borrow().number]));
+    let missed = watch::Sender::new(BTreeSet::new());
     let shared = edge_task::Shared {
         sessions,
         replicas,
@@ -89,12 +91,27 @@ fn edges(
         lives: lives.clone(),
         meta: cluster.meta(),
         homes: Arc::new(Homes::new(shards)),
+        missed: missed.clone(),
         bounces,
         metrics,
     };
     let hub = Hub::start(settings.domain.clone(), settings.service_domain.clone(), shards, shared, bounced);
     vital::spawn("the watch over this node's life", live_on(cluster.me(), lives, hub.clone()));
+    vital::spawn("the watch over what this node missed", bind_what_was_missed(missed, hub.clone()));
     hub
+}
+
+/// A session that was replaced meanwhile may never have heard of it.
+async fn bind_what_was_missed(missed: watch::Sender<BTreeSet<u16>>, hub: Arc<Hub>) {
+    let mut news = missed.subscribe();
+    while news.changed().await.is_ok() {
+        let mut shards = BTreeSet::new();
+        missed.send_if_modified(|missed| {
+            shards = std::mem::take(missed);
+            false
+        });
+        shards.into_iter().for_each(|shard| hub.rebind_of(shard));
+    }
 }
 
 /// A node that was taken for dead and lives is another incarnation from then on; its sessions go with it.
