@@ -1,5 +1,7 @@
 //! I15, no false departure: who stays is never shown as gone, and who is removed is told so itself.
 
+use std::collections::BTreeMap;
+
 use crate::evidence::{Evidence, Gone, Order, Room, Seat, Session, Stay, goodbyes};
 use crate::history::{Line, Phase};
 use crate::verdict::{Breach, Findings, Verdict};
@@ -9,6 +11,9 @@ const GRACE_TOLERANCE: u64 = 500;
 
 /// Whoever is removed knows it after so long, in microseconds: edges are silent for 20 s at most, and clients and nodes share a machine.
 const TOLD_WITHIN: u64 = 30_000_000;
+
+/// §16.6: removed for a technical problem.
+const FAILURE: u16 = 333;
 
 /// Checks every farewell that anybody was shown, and everybody who was removed.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
@@ -33,7 +38,33 @@ fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     }
     findings.extend(removed(evidence, room));
     findings.breaches.extend(cut_short(evidence, room));
+    findings.breaches.extend(told_without_cause(evidence, room));
     findings
+}
+
+/// A full JID is not told more often that it was removed for a technical problem than a seat of it ended: nobody hears it twice, or and still sits.
+fn told_without_cause(evidence: &Evidence<'_>, room: &Room<'_>) -> Vec<Breach> {
+    let Some(order) = evidence.order(room) else { return Vec::new() };
+    let mut told: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+    for (session, stay) in room.stays() {
+        let farewells = stay.presences().filter(|(_, presence)| presence.is_farewell() && presence.codes.contains(&FAILURE));
+        told.entry(session.jid).or_default().extend(farewells.map(|(line, _)| line));
+    }
+    let mut breaches = Vec::new();
+    for (jid, mut lines) in told {
+        lines.sort_by_key(|line| line.at);
+        let ends = room.seating.seats.iter().filter(|seat| seat.jid == jid).filter_map(|seat| seat.until);
+        let mut ends: Vec<u64> =
+            ends.filter(|(_, how)| *how != Gone::Renamed).map(|(entry, _)| order.decided(entry.index)).collect();
+        ends.sort_unstable();
+        let without = lines.iter().enumerate().find(|(number, line)| ends.get(*number).is_none_or(|end| *end > line.at));
+        breaches.extend(without.map(|(number, line)| {
+            let what =
+                format!("{jid} is told for the {}. time that it is out, and {} of its seats ended", number + 1, ends.len());
+            Breach::new(what, &[line])
+        }));
+    }
+    breaches
 }
 
 /// Everybody who was removed, and everybody who went without having asked to.
@@ -163,6 +194,16 @@ mod tests {
         assert!(judged(&format!("{cut}@ 31\n= expire B\nA misses bob\n{SAID}")).passed());
         let void = format!("{cut}= return B bob\nB#2 joined\n@ 20\n= expire B\n{SAID}");
         assert_eq!(judged(&void), Verdict::Pass { checked: 3 });
+    }
+
+    #[test]
+    fn nobody_is_told_twice_or_in_vain_that_it_is_out() {
+        let lost = format!("{BOTH}= detach 1\n@ 31\n= expire B\nB misses bob none 333,110\nB left removed\n");
+        assert!(judged(&format!("{lost}A misses bob\n{SAID}")).passed());
+        let twice = format!("{lost}B misses bob none 333,110\nA misses bob\n{SAID}");
+        assert_eq!(breach(&twice), "B is told for the 2. time that it is out, and 1 of its seats ended");
+        let in_vain = format!("{BOTH}B misses bob none 333,110\nB left removed\n{SAID}");
+        assert_eq!(breach(&in_vain), "B is told for the 1. time that it is out, and 0 of its seats ended");
     }
 
     #[test]

@@ -220,7 +220,8 @@ impl Fault for Drain {
     }
 
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
-        let drains = |line: &NodeLine| line.node == self.victim && matches!(line.stands, NodeStands::Draining | NodeStands::Drained);
+        let drains =
+            |line: &NodeLine| line.node == self.victim && matches!(line.stands, NodeStands::Draining | NodeStands::Drained);
         // A node that is alone does not know.
         let told = |status: &ClusterStatus| {
             status.nodes.iter().any(drains) && status.groups.iter().all(|group| group.leader != Some(self.victim))

@@ -24,9 +24,7 @@ pub(super) enum Refusal {
     OtherNode { node: NodeId, dialled: NodeId },
     #[error("who claims to be node {node} shows a certificate that does not say {name}: give it the certificate of that node")]
     Certificate { node: NodeId, name: String },
-    #[error(
-        "node {0} {NOT_A_MEMBER}, or not yet: add it first. If it was removed it comes back under a new id."
-    )]
+    #[error("node {0} {NOT_A_MEMBER}, or not yet: add it first. If it was removed it comes back under a new id.")]
     NotAMember(NodeId),
     #[error(
         "node {node} came back with an empty or different data directory (storage {theirs} instead of {ours}); its vote is lost with it. Start it as a new node \

@@ -188,9 +188,13 @@ impl ClusterStatus {
         let others: Vec<(u32, NodeStands)> = self.nodes.iter().map(|node| (node.node, node.stands)).collect();
         for (node, stands) in others {
             let text = match stands {
-                NodeStands::Silent => format!("node {node} does not answer, and counts as living until the others agree that it is silent"),
+                NodeStands::Silent => {
+                    format!("node {node} does not answer, and counts as living until the others agree that it is silent")
+                }
                 NodeStands::Drained => format!("node {node} is drained: it takes no clients until it is started again"),
-                NodeStands::Leaving => format!("node {node} leaves: its replicas are being moved; it is not in the list when that is done"),
+                NodeStands::Leaving => {
+                    format!("node {node} leaves: its replicas are being moved; it is not in the list when that is done")
+                }
                 _ => continue,
             };
             self.say(Health::Degraded, text);
@@ -200,7 +204,9 @@ impl ClusterStatus {
     /// Settings in which nodes differ, by their keys.
     pub fn judge_settings<'a>(&mut self, differing: impl IntoIterator<Item = &'a str>) {
         for key in differing {
-            let text = format!("the nodes do not have the same `{key}`: each room goes by that of its home; set it alike and start them again");
+            let text = format!(
+                "the nodes do not have the same `{key}`: each room goes by that of its home; set it alike and start them again"
+            );
             self.say(Health::Degraded, text);
         }
     }
