@@ -138,7 +138,7 @@ pub enum ClusterCommand {
     },
     /// Makes this machine's node a member, before it is started for the first time
     Join(ClusterJoin),
-    /// Shows nodes, versions, the feature level, who leads what, and whether all is well
+    /// Shows nodes, versions, the feature level, who leads what, and whether all is well. Fails if some rooms or accounts are not served
     Status(AsJson),
     /// Has a node hand over everything and take nothing new, before it is taken out
     Drain {

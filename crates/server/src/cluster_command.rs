@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::admin::asking::{AskError, connect};
-use crate::admin::cluster::Upgraded;
+use crate::admin::cluster::{Health, Upgraded};
 use crate::admin::{Answer, Ask};
 use crate::args::{AsJson, Cluster, ClusterCommand, ClusterInit, ClusterJoin, WhichNode};
 use crate::cluster;
@@ -26,6 +26,8 @@ pub enum ClusterError {
     TokenFile(PathBuf, io::Error),
     /// The directory cannot be made a node's.
     Directory(String),
+    /// It was shown how the cluster is, and it does not serve everything.
+    Unavailable,
 }
 
 /// Does what is asked, and says so.
@@ -35,7 +37,10 @@ pub fn run(cluster: &Cluster, out: &mut impl Write) -> Result<(), ClusterError> 
         ClusterCommand::Init(init) => make(init, node, out),
         ClusterCommand::Join(join) => enter(join, node, out),
         ClusterCommand::Invite { peer } => invite(peer, node, out).map_err(ClusterError::Ask),
-        ClusterCommand::Status(form) => status(form, node, out).map_err(ClusterError::Ask),
+        ClusterCommand::Status(form) => match status(form, node, out).map_err(ClusterError::Ask)? {
+            Health::Healthy | Health::Degraded => Ok(()),
+            Health::Unavailable => Err(ClusterError::Unavailable),
+        },
         ClusterCommand::Drain { node: number } => {
             let said = format!("node {number} hands over what it has; it is done when `conclave cluster status` says `drained`");
             decide(node, &Ask::Drain { node: *number }, &said, out).map_err(ClusterError::Ask)
@@ -91,14 +96,15 @@ fn invite(peer: &str, node: &WhichNode, out: &mut impl Write) -> Result<(), AskE
     }
 }
 
-fn status(form: &AsJson, node: &WhichNode, out: &mut impl Write) -> Result<(), AskError> {
+fn status(form: &AsJson, node: &WhichNode, out: &mut impl Write) -> Result<Health, AskError> {
     let Answer::Cluster(status) = connect(node)?.obtain(&Ask::ClusterStatus)? else { return Err(AskError::strange()) };
     let text = if form.json {
         serde_json::to_string_pretty(&status).map_err(|cause| AskError::Output(cause.into()))? + "\n"
     } else {
         table::of(&status)
     };
-    out.write_all(text.as_bytes()).map_err(AskError::Output)
+    out.write_all(text.as_bytes()).map_err(AskError::Output)?;
+    Ok(status.health)
 }
 
 fn upgrade(node: &WhichNode, out: &mut impl Write) -> Result<(), AskError> {
@@ -140,6 +146,9 @@ impl fmt::Display for ClusterError {
             ClusterError::Ask(cause) => cause.fmt(f),
             ClusterError::TokenFile(path, cause) => write!(f, "the token cannot be read from {}: {cause}", path.display()),
             ClusterError::Directory(cause) => f.write_str(cause),
+            ClusterError::Unavailable => {
+                f.write_str("the cluster does not serve all rooms and accounts now; its status says why")
+            }
         }
     }
 }

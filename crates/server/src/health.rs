@@ -17,16 +17,31 @@ pub fn count(metrics: &Metrics, cluster: &Cluster, replicas: &Arc<Replicas>) {
     let (of_shards, replicas) = (cluster.clone(), replicas.clone());
     metrics.register_shards(Box::new(move || {
         let (figures, shards) = (replicas.figures(), of_shards.meta().borrow().shards());
-        (0..shards).map(|shard| shard_figures(&of_shards, shard, figures.get(&shard))).collect()
+        let shards = (0..shards).map(|shard| shard_figures(&of_shards, shard, figures.get(&shard)));
+        std::iter::once(meta_figures(&of_shards)).chain(shards).collect()
     }));
     let raft = cluster.raft().clone();
     metrics.register_log(Box::new(move || raft.log_stats()));
 }
 
+/// The group of the register and the accounts is nobody's home, but led and replicated as the others are.
+fn meta_figures(cluster: &Cluster) -> ShardFigures {
+    let status = cluster.meta_group().map(|group| group.status());
+    let leader = status.as_ref().and_then(|status| u32::try_from(status.leader?.0).ok());
+    ShardFigures {
+        shard: None,
+        leader,
+        is_home: leader == Some(cluster.me().borrow().node),
+        applied: status.as_ref().and_then(|status| status.applied),
+        committed: status.and_then(|status| status.committed),
+        ..ShardFigures::default()
+    }
+}
+
 fn shard_figures(cluster: &Cluster, shard: u16, figures: Option<&crate::shard_task::Figures>) -> ShardFigures {
     let status = cluster.group(shard).map(|group| group.status());
     ShardFigures {
-        shard,
+        shard: Some(shard),
         leader: status.as_ref().and_then(|status| u32::try_from(status.leader?.0).ok()),
         is_home: figures.is_some_and(|figures| figures.serves),
         epoch: figures.map(|figures| figures.epoch).filter(|epoch| *epoch != 0),

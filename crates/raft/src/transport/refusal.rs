@@ -28,7 +28,7 @@ pub(super) enum Refusal {
     NotAMember(NodeId),
     #[error(
         "node {node} came back with an empty or different data directory (storage {theirs} instead of {ours}); its vote is lost with it. Start it as a new node \
-         under a new id."
+         under a new id; if it has just joined, its token was used for another directory before."
     )]
     Storage { node: NodeId, theirs: String, ours: String },
     #[error(

@@ -11,8 +11,8 @@ use prometheus_client::registry::Unit;
 /// One shard, as this node sees it at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ShardFigures {
-    /// Which one.
-    pub shard: u16,
+    /// Which one. None: the group of the register and the accounts, which is called meta.
+    pub shard: Option<u16>,
     /// Who leads it, by what was heard last. None: nobody that is known of.
     pub leader: Option<u32>,
     /// Whether this node is its home: it leads, and its epoch is committed.
@@ -41,8 +41,10 @@ const ROWS: [Row; 7] = [
     ("epoch", "Index of the entry with which the shard's home began to serve", |shard| shard.epoch),
     ("applied_index", "Index of the last entry applied here", |shard| shard.applied),
     ("committed_index", "Index of the last entry that is known here to be on a majority", |shard| shard.committed),
-    ("rooms", "Rooms of the shard's replica here", |shard| Some(shard.rooms)),
-    ("occupants", "Occupants of the shard's replica here, detached ones among them", |shard| Some(shard.occupants)),
+    ("rooms", "Rooms of the shard's replica here", |shard| shard.shard.map(|_| shard.rooms)),
+    ("occupants", "Occupants of the shard's replica here, detached ones among them", |shard| {
+        shard.shard.map(|_| shard.occupants)
+    }),
 ];
 
 /// All who can be asked.
@@ -66,7 +68,7 @@ impl Collector for Shards {
             for shard in &shards {
                 let Some(value) = value(shard) else { continue };
                 // An index of a log stays below 2^63.
-                ConstGauge::new(value as i64).encode(family.encode_family(&[("shard", shard.shard.to_string())])?)?;
+                ConstGauge::new(value as i64).encode(family.encode_family(&[("shard", shard.name())])?)?;
             }
         }
         Ok(())
@@ -76,5 +78,11 @@ impl Collector for Shards {
 impl fmt::Debug for Shards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shards").finish_non_exhaustive()
+    }
+}
+
+impl ShardFigures {
+    fn name(&self) -> String {
+        self.shard.map_or_else(|| "meta".to_owned(), |shard| shard.to_string())
     }
 }

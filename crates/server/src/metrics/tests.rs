@@ -152,7 +152,7 @@ fn durations_are_counted_up_to_and_with_their_bound() {
 fn shards_and_log_are_asked_at_every_reading() {
     let metrics = Metrics::new();
     let shard = ShardFigures {
-        shard: 3,
+        shard: Some(3),
         leader: Some(2),
         is_home: true,
         epoch: Some(7),
@@ -164,7 +164,7 @@ fn shards_and_log_are_asked_at_every_reading() {
     let index = std::sync::atomic::AtomicU64::new(90);
     metrics.register_shards(Box::new(move || {
         let applied = Some(index.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        vec![ShardFigures { applied, ..shard }, ShardFigures { shard: 4, ..ShardFigures::default() }]
+        vec![ShardFigures { applied, ..shard }, ShardFigures { shard: Some(4), ..ShardFigures::default() }]
     }));
     assert!(lines(&metrics, "conclave_shard_applied_index").contains("conclave_shard_applied_index{shard=\"3\"} 90\n"));
     expect![[r##"

@@ -97,7 +97,7 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
         (
             |hello, _| hello.storage = Bytes::from_static(&[0x23; 16]),
             expect![
-                "unfit: node 2 came back with an empty or different data directory (storage 23232323232323232323232323232323 instead of 22222222222222222222222222222222); its vote is lost with it. Start it as a new node under a new id."
+                "unfit: node 2 came back with an empty or different data directory (storage 23232323232323232323232323232323 instead of 22222222222222222222222222222222); its vote is lost with it. Start it as a new node under a new id; if it has just joined, its token was used for another directory before."
             ],
         ),
         (
