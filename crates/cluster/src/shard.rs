@@ -58,6 +58,11 @@ impl Shard {
         self.epoch
     }
 
+    /// A room as committed.
+    pub fn room(&self, jid: &BareJid) -> Option<&Room> {
+        self.rooms.get(jid)
+    }
+
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
         self.rooms.len()

@@ -2,104 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod bench;
 
-use conclave_cluster::answer::{Answer, Verdict};
+use bench::{Bench, HERE, join, open, ping, say, session};
 use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::codec::decode;
 use conclave_cluster::frame::Direct;
-use conclave_cluster::home::{HomeSettings, Output};
+use conclave_cluster::home::Output;
 use conclave_cluster::request::{Ask, Request};
-use conclave_cluster::{Frame, Incarnation, Lives, Replica};
-use conclave_muc::{Context, Effect, Service, Session, View};
-use conclave_xmpp::{BareJid, Element, FullJid, Jid, Stanza, Timestamp, ns};
-
-const HERE: Incarnation = Incarnation { node: 1, number: 1 };
-
-/// One replica that is at home.
-struct Bench {
-    replica: Replica,
-    room: BareJid,
-    context: Context,
-    log: VecDeque<Vec<u8>>,
-    index: u64,
-    number: u64,
-}
-
-impl Bench {
-    fn new() -> Bench {
-        let service = Service {
-            admins: Vec::new(),
-            creation_restricted: false,
-            occupants_max: 10,
-            history_max: 10,
-            groupchat_bytes_max: 1000,
-            room_messages_per_second: 2,
-            lock_milliseconds: 1000,
-            secret: [0; 32],
-        };
-        let context = Context { now: Timestamp(1_000_000), service: Arc::new(service), rooms_full: false };
-        let replica = Replica::new(HomeSettings { grace_ms: 1000, sessions_per_account_max: 10 });
-        let room = BareJid::parse("r@c").unwrap();
-        let mut bench = Bench { replica, room, context, log: VecDeque::new(), index: 0, number: 0 };
-        let mut out = Vec::new();
-        bench.replica.living(Lives::new([(HERE, true)], 1), &mut out);
-        bench.replica.begin(HERE, Timestamp(1_000_000), &mut out);
-        bench.sort(out);
-        bench.commit();
-        bench
-    }
-
-    /// Asks, keeps what is proposed, and returns what is delivered at once.
-    fn ask(&mut self, who: &str, stanza: Element) -> Vec<String> {
-        let ask = Ask::Room(self.room.clone(), Stanza::from_element(stanza).unwrap());
-        self.put(who, ask)
-    }
-
-    /// Leaves all rooms.
-    fn leave(&mut self, who: &str) -> Vec<String> {
-        self.put(who, Ask::Gone(Vec::new()))
-    }
-
-    fn put(&mut self, who: &str, ask: Ask) -> Vec<String> {
-        self.number += 1;
-        let request = Request { session: session(who), number: self.number, floor: self.number, ask };
-        self.repeat(&request)
-    }
-
-    fn repeat(&mut self, request: &Request) -> Vec<String> {
-        let mut out = Vec::new();
-        self.replica.request(HERE, request, &self.context, &mut out);
-        self.sort(out)
-    }
-
-    /// Commits the oldest proposal.
-    fn commit(&mut self) -> Vec<String> {
-        let entry = self.log.pop_front().expect("something is proposed");
-        self.index += 1;
-        let mut out = Vec::new();
-        self.replica.committed(self.index, &entry, 0, &mut out).unwrap();
-        self.sort(out)
-    }
-
-    /// Every barrier is passed at once.
-    fn sort(&mut self, out: Vec<Output>) -> Vec<String> {
-        let mut delivered = Vec::new();
-        for output in out {
-            match output {
-                Output::Propose(entry) => self.log.push_back(entry),
-                Output::Frame(frame) => delivered.extend(sent(&frame)),
-                Output::Barrier => {
-                    let mut out = Vec::new();
-                    self.replica.barrier_ended(true, &mut out);
-                    delivered.extend(self.sort(out));
-                }
-            }
-        }
-        delivered
-    }
-}
+use conclave_cluster::{Incarnation, Lives};
+use conclave_xmpp::{Element, Jid, Stanza, Timestamp, ns};
 
 #[test]
 fn a_repeat_of_what_is_logged_or_in_flight_is_not_logged_again() {
@@ -179,12 +91,6 @@ fn a_question_is_answered_even_if_the_one_who_was_asked_leaves() {
     assert!(left.last().unwrap().contains(" id='v' type='error'"), "{left:?}");
 }
 
-fn open() -> Element {
-    let x = Element::new("x", ns::DATA).with("type", "submit");
-    let query = Element::new("query", ns::MUC_OWNER).with_child(x);
-    Element::new("iq", ns::CLIENT).with("to", "r@c").with("type", "set").with("id", "o").with_child(query)
-}
-
 #[test]
 fn the_time_of_a_shard_never_goes_back() {
     let mut bench = Bench::new();
@@ -209,39 +115,6 @@ fn what_nobody_asks_for_has_the_time_at_which_it_happens() {
     bench.replica.tick(1500, Timestamp(1_005_000), &mut out);
     bench.sort(out);
     assert_eq!(decode(bench.log.front().expect("the seat is vacated")).unwrap().time, Timestamp(1_005_000));
-}
-
-fn session(who: &str) -> Session {
-    let id = who.bytes().map(u64::from).sum();
-    Session { jid: FullJid::parse(&format!("{who}@h/1")).unwrap(), id }
-}
-
-/// The kinds of the stanzas of a frame.
-fn sent(frame: &Frame) -> Vec<String> {
-    let stanza = |effect: &Effect| match effect {
-        Effect::Send { what, .. } => Some(format!("{:?}", what.encode(View::Plain))),
-        Effect::Seat(_) => None,
-    };
-    let reply = |answer: &Answer| match &answer.verdict {
-        Verdict::Reply(reply) => Some(format!("{reply:?}")),
-        _ => None,
-    };
-    let effects = frame.sections.iter().flat_map(|section| &section.effects).filter_map(|routed| stanza(&routed.effect));
-    effects.chain(frame.answers.iter().filter_map(reply)).collect()
-}
-
-fn join(nick: &str) -> Element {
-    Element::new("presence", ns::CLIENT).with("to", &format!("r@c/{nick}")).with_child(Element::new("x", ns::MUC))
-}
-
-fn say(text: &str) -> Element {
-    let body = Element::new("body", ns::CLIENT).with_text(text);
-    Element::new("message", ns::CLIENT).with("to", "r@c").with("type", "groupchat").with_child(body)
-}
-
-fn ping() -> Element {
-    let ping = Element::new("ping", ns::PING);
-    Element::new("iq", ns::CLIENT).with("to", "r@c").with("type", "get").with("id", "p").with_child(ping)
 }
 
 #[test]
