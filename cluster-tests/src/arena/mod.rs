@@ -51,6 +51,7 @@ use std::time::Duration;
 
 use conclave_preload::Orders;
 use conclave_server::admin::cluster::ClusterStatus;
+use conclave_server::admin::rooms::RoomShown;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
@@ -226,6 +227,15 @@ impl Arena {
     /// The home of a room, as the first node knows it that answers.
     pub fn home(&self, room: &str) -> Option<u32> {
         self.awake().into_iter().find_map(|node| asking::room(&self.node_dir(node), room).ok()?.home)
+    }
+
+    /// A room, as a node's administrator is told.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why there is no answer.
+    pub fn room(&self, node: u32, room: &str) -> Result<RoomShown, String> {
+        asking::room(&self.node_dir(node), room)
     }
 
     /// How the cluster is, as the first node knows it that answers.

@@ -1,5 +1,6 @@
 //! One run from its plan to its judgement: a cluster, traffic and faults in phases, and all that is needed to judge it in one directory.
 
+mod counting;
 mod order;
 mod row;
 mod samples;
@@ -182,6 +183,9 @@ async fn live(order: &Order, arena: &Arc<Arena>, recorder: &Recorder, findings: 
     enter(Phase::Looking);
     findings.note(traffic.quiet(QUIET_MAX).await);
     findings.note(traffic.look().await);
+    let (on, recorded, rooms) = (arena.clone(), recorder.clone(), traffic.rooms());
+    let counted = spawn_blocking(move || counting::count(&on, &recorded, &rooms));
+    findings.note(counted.await.map_err(|error| error.to_string())?);
 
     enter(Phase::Over);
     findings.note(traffic.ended(QUIET_MAX).await);

@@ -29,10 +29,12 @@ pub const SAFETY: Duration = Duration::from_secs(15);
 /// Classes of faults in one run, at most: with more, each would last but a moment.
 const CLASSES_MAX: usize = 3;
 
-/// Three, unless one of these faults means something only among more.
+/// Three, unless one of these faults means something only among more; and one more if a node is taken out while others strike, which then still have
+/// their number.
 pub fn nodes_for(faults: &[Class]) -> u32 {
     let most = faults.iter().map(|class| class.nodes_min()).max().unwrap_or(0);
-    u32::try_from(most).unwrap_or(u32::MAX).max(3)
+    let spare = u32::from(faults.len() > 1 && faults.contains(&Class::Shrink));
+    u32::try_from(most).unwrap_or(u32::MAX).max(3) + spare
 }
 
 impl Order {
@@ -73,5 +75,18 @@ impl std::fmt::Display for Order {
         let faults: Vec<&str> = self.faults.iter().map(|class| class.name()).collect();
         write!(f, "seed {}: {} under {} for {} s", self.seed, self.traffic.name(), faults.join(", "), self.safety.as_secs())?;
         self.planted.iter().try_for_each(|bug| write!(f, ", with the bug {bug}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_enough_nodes_for_every_fault_at_any_moment() {
+        assert_eq!(nodes_for(&[]), 3);
+        assert_eq!(nodes_for(&[Class::Shrink]), 3);
+        assert_eq!(nodes_for(&[Class::Shrink, Class::Bridge]), 4);
+        assert_eq!(nodes_for(&[Class::Ring]), u32::try_from(Class::Ring.nodes_min()).expect("a small number"));
     }
 }

@@ -123,8 +123,10 @@ impl Stage {
             let jid = self.cast.rooms[room].jid();
             if let Some((occupants, detached)) = self.world.count(node, &jid) {
                 let send = format!("count{node}-{}", self.cast.rooms[room].local);
-                let answer = Answer::Count { occupants, detached };
-                self.scribe.write(self.world.now(), &format!("admin#{node}"), node, &jid, Event::Ok { send, answer });
+                let (session, answer) = (format!("admin#{node}"), Answer::Count { occupants, detached });
+                let asked = Event::Invoke { send: send.clone(), act: Act::Occupants };
+                self.scribe.write(self.world.now(), &session, node, &jid, asked);
+                self.scribe.write(self.world.now(), &session, node, &jid, Event::Ok { send, answer });
             }
         }
     }
