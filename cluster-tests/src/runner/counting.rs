@@ -15,7 +15,8 @@ pub(super) fn count(arena: &Arena, recorder: &Recorder, rooms: &[String]) -> Res
         for room in rooms {
             let (session, send) = (format!("admin#{node}"), format!("admin{node}-{room}"));
             recorder.record(&session, node, room, Event::Invoke { send: send.clone(), act: Act::Occupants });
-            let shown = arena.room(node, room).map_err(|error| format!("{room}, asked of node {node}'s administrator: {error}"))?;
+            let shown =
+                arena.room(node, room).map_err(|error| format!("{room}, asked of node {node}'s administrator: {error}"))?;
             if !shown.home_answered {
                 return Err(format!("{room}, asked of node {node}'s administrator: its home does not answer"));
             }
