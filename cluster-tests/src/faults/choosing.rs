@@ -41,3 +41,8 @@ pub(super) fn shuffled<T>(mut items: Vec<T>, dice: &mut Dice) -> Vec<T> {
 pub(super) fn others(scene: Scene<'_>, but: &[u32]) -> Vec<u32> {
     scene.arena.nodes().into_iter().filter(|node| !but.contains(node)).collect()
 }
+
+/// Where nobody talks, no wire can be seen to break.
+pub(super) fn two_talk(scene: Scene<'_>) -> Result<(), String> {
+    if scene.arena.awake().len() < 2 { Err("fewer than two nodes run".to_owned()) } else { Ok(()) }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::choosing::{home, one, others, shuffled};
+use super::choosing::{home, one, others, shuffled, two_talk};
 use super::class::Class;
 use super::fault::{Fault, Scene};
 use crate::arena::flow::{Counts, Flow};
@@ -48,6 +48,7 @@ struct Lain {
 
 impl Fault for Lain {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
+        two_talk(scene)?;
         self.passage = Passage::held();
         let (what, ways) = match self.class {
             Class::Partition => self.partition(scene)?,
@@ -176,6 +177,7 @@ struct Broken {
 
 impl Fault for Broken {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
+        two_talk(scene)?;
         let (node, why) = home(scene, &mut self.dice)?;
         self.node = node;
         self.ways = between(&[node], &others(scene, &[node]));
@@ -220,6 +222,7 @@ struct Stranded {
 
 impl Fault for Stranded {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
+        two_talk(scene)?;
         let (node, why) = home(scene, &mut self.dice)?;
         let rest = shuffled(others(scene, &[node]), &mut self.dice);
         let far = &rest[..1 + self.dice.below(rest.len().max(1)).min(rest.len().saturating_sub(1))];
