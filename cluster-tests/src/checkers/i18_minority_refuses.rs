@@ -77,7 +77,8 @@ fn of_cut(evidence: &Evidence<'_>, cut: &Cut<'_>, replicas: &BTreeMap<u16, BTree
         let shard = evidence.rooms.get(asked.line.room.as_str()).and_then(|room| room.shard);
         // A room that never was is anywhere; then the whole cluster must be in two.
         let replicas = shard.and_then(|shard| replicas.get(&shard)).unwrap_or(&all);
-        if !cut.is_in_minority(asked.line.node, replicas) {
+        // Where nodes came and went, those that have it in the end are not those of then.
+        if !replicas.is_subset(&all) || !cut.is_in_minority(asked.line.node, replicas) {
             continue;
         }
         findings.checked += 1;
