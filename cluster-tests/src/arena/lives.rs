@@ -72,6 +72,15 @@ impl Arena {
 
     /// Starts a node's process. Nothing is awaited.
     pub fn begin(&self, node: u32) -> Result<(), String> {
+        self.spawn(node, false)
+    }
+
+    /// The same, where its end is no surprise, however soon it comes.
+    pub fn begin_expecting_end(&self, node: u32) -> Result<(), String> {
+        self.spawn(node, true)
+    }
+
+    fn spawn(&self, node: u32, may_end: bool) -> Result<(), String> {
         self.with(node, |life| {
             if life.gone || life.process.is_some() {
                 return Err(if life.gone { "it is no member any more" } else { "it runs" }.to_owned());
@@ -82,7 +91,7 @@ impl Arena {
             life.base.clock.preload(&mut command);
             (life.started, life.exit_code) = (true, None);
             let child = command.stdin(Stdio::piped()).spawn().map_err(|error| format!("`conclave serve`: {error}"))?;
-            life.process = Some(Process::new(child));
+            life.process.insert(Process::new(child)).may_end = may_end;
             Ok(())
         })
     }

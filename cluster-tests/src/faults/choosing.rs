@@ -42,7 +42,8 @@ pub(super) fn others(scene: Scene<'_>, but: &[u32]) -> Vec<u32> {
     scene.arena.nodes().into_iter().filter(|node| !but.contains(node)).collect()
 }
 
-/// Where nobody talks, no wire can be seen to break.
+/// Where nobody talks, no wire can be seen to break: two nodes run, and have a leader in common.
 pub(super) fn two_talk(scene: Scene<'_>) -> Result<(), String> {
-    if scene.arena.awake().len() < 2 { Err("fewer than two nodes run".to_owned()) } else { Ok(()) }
+    let is_led = scene.arena.status().is_some_and(|status| status.groups.iter().any(|group| group.leader.is_some()));
+    if is_led && scene.arena.awake().len() >= 2 { Ok(()) } else { Err("no two nodes talk".to_owned()) }
 }

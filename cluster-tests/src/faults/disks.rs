@@ -77,8 +77,7 @@ impl Fault for Failing {
         if self.class == Class::ReadError {
             scene.arena.kill(self.victim)?;
             scene.arena.fail_calls(self.victim, Some(self.order()))?;
-            scene.arena.begin(self.victim)?;
-            return scene.arena.expect_end(self.victim);
+            return scene.arena.begin_expecting_end(self.victim);
         }
         scene.arena.expect_end(self.victim)?;
         scene.arena.fail_calls(self.victim, Some(self.order()))
