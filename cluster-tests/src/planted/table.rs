@@ -77,7 +77,7 @@ pub const PLANTED: &[Planted] = &[
     Planted {
         name: "snapshot-without-occupancy",
         what: "A state that is handed over has no occupants.",
-        proofs: &[simulated("an_edge_that_missed_frames_for_good_is_told_so", 0, "I2")],
+        proofs: &[simulated("an_edge_that_missed_frames_for_good_is_told_so", 0, "I13")],
     },
     Planted {
         name: "snapshot-without-repeats",
