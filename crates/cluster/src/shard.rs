@@ -159,7 +159,7 @@ impl Shard {
     }
 
     /// Whether anybody sits here by way of a node.
-    pub fn has_seats_of(&self, node: u32) -> bool {
+    fn has_seats_of(&self, node: u32) -> bool {
         let of_node = |attachment: Attachment| Incarnation::of(attachment).node == node;
         self.rooms.values().any(|room| room.seats().any(|(_, seat)| of_node(seat.attachment)))
     }
