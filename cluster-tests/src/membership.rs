@@ -40,6 +40,18 @@ impl Cluster {
         self.tell(by, &["cluster", "remove", &node.to_string()]);
     }
 
+    /// `conclave settings set`, as told to a node.
+    pub fn set(&self, by: u32, key: &str, value: &str) {
+        self.tell(by, &["settings", "set", key, value]);
+    }
+
+    /// What `conclave settings list` says of a setting, as told by a node.
+    pub fn setting(&self, by: u32, key: &str) -> String {
+        let listed = self.tell(by, &["settings", "list"]);
+        let line = listed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("node {by} lists no {key}:\n{listed}")).trim().to_owned()
+    }
+
     /// Waits until what a node says of the cluster is as it should be.
     pub fn await_status(&self, by: u32, what: &str, is: impl Fn(&ClusterStatus) -> bool) -> ClusterStatus {
         awaited_while(&format!("{what}, as seen by node {by}"), || {

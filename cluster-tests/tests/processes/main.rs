@@ -13,6 +13,7 @@ mod races;
 mod restart;
 mod scenarios;
 mod sessions;
+mod settings;
 mod stall;
 mod talk;
 mod thousand;

@@ -52,7 +52,7 @@ pub enum Output {
     Frame(Arc<Frame>),
 }
 
-/// What a home is told when it begins.
+/// What a home goes by, of the service's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct HomeSettings {
     /// Milliseconds for which a detached session keeps its seat.
@@ -118,6 +118,11 @@ impl Home {
         };
         home.propose(ShardChange::Activate { home: me, office }, None, out);
         home
+    }
+
+    /// From here on it goes by these.
+    pub fn set(&mut self, settings: HomeSettings) {
+        self.settings = settings;
     }
 
     /// The epoch, once it serves.

@@ -56,6 +56,14 @@ impl Replica {
         Replica { settings, shard: Shard::default(), home: None, offices: 0, living: Lives::default() }
     }
 
+    /// The service goes by other settings from here on. A session that is detached already keeps the grace that it was given.
+    pub fn set(&mut self, settings: HomeSettings) {
+        self.settings = settings;
+        if let Some(home) = &mut self.home {
+            home.set(settings);
+        }
+    }
+
     /// Begins anew from what was stored.
     pub fn restore(&mut self, index: Option<u64>, records: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)]) -> Result<(), Undecodable> {
         self.shard = Shard::read(index, records)?;

@@ -8,10 +8,11 @@ use bench::{Bench, HERE, join, open, ping, say, session};
 use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::codec::decode;
 use conclave_cluster::frame::Direct;
-use conclave_cluster::home::Output;
+use conclave_cluster::home::{HomeSettings, Output};
 use conclave_cluster::request::{Ask, Request};
 use conclave_cluster::{Incarnation, Lives};
-use conclave_xmpp::{Element, Jid, Stanza, Timestamp, ns};
+use conclave_muc::Session;
+use conclave_xmpp::{Element, FullJid, Jid, Stanza, Timestamp, ns};
 
 #[test]
 fn a_repeat_of_what_is_logged_or_in_flight_is_not_logged_again() {
@@ -208,6 +209,29 @@ fn a_stanza_from_user_to_user_is_logged_once_and_who_is_typing_is_not() {
     bench.repeat(&request);
     bench.put("ann", ask(Element::new("composing", ns::CHAT_STATES)));
     assert!(bench.log.is_empty());
+}
+
+#[test]
+fn a_home_goes_by_another_setting_from_the_moment_in_which_it_is_told() {
+    let mut bench = Bench::new();
+    let second = |id: u64| Session { jid: FullJid::parse(&format!("bob@h/{id}")).unwrap(), id };
+    let bind = |bench: &mut Bench, id: u64| {
+        let (session, attachment) = (second(id), Default::default());
+        let ask = Ask::Session(SessionRequest::Bind { session: session.clone(), attachment });
+        bench.repeat(&Request { session, number: 1, floor: 1, ask });
+        bench.log.len()
+    };
+    bench.replica.set(HomeSettings { grace_ms: 1000, sessions_per_account_max: 1 });
+    assert_eq!(bind(&mut bench, 21), 1);
+    assert_eq!(bind(&mut bench, 22), 1, "one session is enough now");
+    bench.replica.set(HomeSettings { grace_ms: 1000, sessions_per_account_max: 2 });
+    assert_eq!(bind(&mut bench, 23), 2);
+    // So does the next that begins here.
+    let mut out = Vec::new();
+    bench.replica.begin(HERE, Timestamp(1_000_000), &mut out);
+    bench.sort(out);
+    bench.commit_all();
+    assert_eq!(bind(&mut bench, 24), 0, "two sessions are enough");
 }
 
 #[test]

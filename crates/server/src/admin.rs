@@ -11,6 +11,7 @@ mod of_node;
 pub mod rooms;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod service;
 pub mod standing;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,15 @@ pub enum Ask {
     },
     /// The feature level is to be the highest that all nodes speak.
     Upgrade,
+    /// What the service goes by.
+    Settings,
+    /// A setting of the service is to be another.
+    Set {
+        /// Which.
+        key: String,
+        /// What it is to be; the accounts of a list with blanks between them.
+        value: String,
+    },
     /// Up to [`ROOMS_MAX`] rooms, by address.
     RoomList {
         /// The last one of the answer before; none to begin.
@@ -125,6 +135,18 @@ pub enum Answer {
     Decided,
     /// To [`Ask::Upgrade`].
     Upgraded(Upgraded),
+    /// To [`Ask::Settings`].
+    Settings {
+        /// By key, in the order in which people should read them.
+        settings: Vec<SettingLine>,
+    },
+    /// To [`Ask::Set`]: it is decided, and each node goes by it as soon as it hears of it.
+    Set {
+        /// What it was.
+        from: String,
+        /// What it is.
+        to: String,
+    },
     /// To [`Ask::RoomList`].
     Rooms {
         /// By address.
@@ -141,6 +163,15 @@ pub enum Answer {
         /// For people.
         text: String,
     },
+}
+
+/// A setting of the service.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Debug)]
+pub struct SettingLine {
+    /// As in a settings file.
+    pub key: String,
+    /// The accounts of a list with blanks between them.
+    pub value: String,
 }
 
 /// A node, as it is running.

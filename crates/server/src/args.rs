@@ -29,6 +29,9 @@ pub enum Command {
     /// Makes a cluster, adds nodes to it, watches over it and takes nodes out.
     #[command(after_help = CLUSTER_HELP)]
     Cluster(Cluster),
+    /// Lists and changes the settings that all nodes of a running cluster have in common.
+    #[command(after_help = SETTINGS_HELP)]
+    Settings(ServiceSettings),
     /// Lists the rooms of a running cluster, and says where they live.
     #[command(after_help = NODE_HELP)]
     Room(Room),
@@ -38,7 +41,8 @@ pub enum Command {
 }
 
 const SERVE_HELP: &str = "Settings come from the file, then from CONCLAVE_* variables, then from flags; what comes later wins. A variable has the \
-name of the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table [limits].";
+name of the flag, in capitals and with underscores; the file the same in small letters, and the limits in its table [limits]. Those marked \
+[service] are heeded when the cluster is made; from then on the cluster keeps them for all its nodes, and `conclave settings set` changes them.";
 
 const DEV_HELP: &str = "The domain is localhost, the rooms are at conference.localhost. There are the accounts user, user2, user3 and admin, an \
 admin of the service; the password of all is \"password\". When the server is ready, DIR/nodes.json says where it listens.";
@@ -48,6 +52,9 @@ directory is conclave-dev/node1.";
 
 const CLUSTER_HELP: &str = "A cluster begins with `cluster init` on one machine and `serve` there. For each further node: `cluster invite HOST:PORT` at a \
 node that runs, with the address at which the others will reach the new one; `cluster join TOKEN` on the new machine; then `serve` there.";
+
+const SETTINGS_HELP: &str = "The cluster keeps these settings itself. What the settings of a node say of them counts when the cluster is made; a node says in its log \
+where that is not what holds. Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
 
 const NODE_HELP: &str =
     "Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
@@ -84,7 +91,7 @@ pub struct Dev {
     /// One more account; can be given several times
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = named_account)]
     pub users: Vec<(String, String)>,
-    /// Keeps the limits of rate, which are off otherwise
+    /// Keeps the limits of rate, which are off otherwise; that of rooms only if DIR is new
     #[arg(long)]
     pub limits: bool,
     /// Errors alone are logged.
@@ -188,6 +195,32 @@ pub struct AsJson {
     /// For machines
     #[arg(long)]
     pub json: bool,
+}
+
+/// The cluster keeps the settings of the service itself.
+#[derive(Args, Debug)]
+pub struct ServiceSettings {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: SettingsCommand,
+    /// Which node.
+    #[command(flatten)]
+    pub node: WhichNode,
+}
+
+/// What can be done with the settings of the service.
+#[derive(Subcommand, Debug)]
+pub enum SettingsCommand {
+    /// Lists them, with what holds
+    List(AsJson),
+    /// Changes one, on all nodes and at once; it stays so when they are started again
+    Set {
+        /// Its name
+        key: String,
+        /// What it is to be; `admins` takes any number of accounts
+        #[arg(value_name = "VALUE")]
+        values: Vec<String>,
+    },
 }
 
 /// Any node of the cluster can be asked.

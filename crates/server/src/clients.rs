@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_muc::Service;
 use conclave_xmpp::parser::{Limits as ParserLimits, NAMESPACES_MAX};
 use conclave_xmpp::stream::{StreamSettings, TlsPolicy};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::accounts::Accounts;
 use crate::connection::Terms;
 use crate::listener::{self, Places};
 use crate::metrics::Metrics;
@@ -17,7 +15,7 @@ use crate::outbound::OutboundLimits;
 use crate::pace::Pace;
 use crate::run::Node;
 use crate::sessions::{End, SessionTable};
-use crate::settings::{Limits, PlainWithoutTls, RoomCreation, Settings};
+use crate::settings::{Limits, PlainWithoutTls};
 
 /// Elements within each other before anybody has logged in: SASL and binding need three.
 const DEPTH_BEFORE_LOGIN: usize = 8;
@@ -101,20 +99,5 @@ fn stream_settings(node: &Node, tls: TlsPolicy, plain_without_tls: bool) -> Stre
         },
         decoy_secret: decoy.secret,
         iterations: decoy.iterations,
-    }
-}
-
-/// The service's rules for rooms.
-pub fn service(settings: &Settings, accounts: &Accounts) -> Service {
-    let Settings { limits, admins, room_creation, .. } = settings;
-    Service {
-        admins: admins.clone(),
-        creation_restricted: *room_creation == RoomCreation::Admins,
-        occupants_max: limits.occupants_per_room_max,
-        history_max: limits.history_max,
-        groupchat_bytes_max: limits.groupchat_bytes_max,
-        room_messages_per_second: limits.room_messages_per_second,
-        lock_milliseconds: u64::from(limits.room_lock_seconds_max) * 1000,
-        secret: accounts.secret("occupant ids"),
     }
 }

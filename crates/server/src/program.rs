@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{Arguments, Command, Serve};
 use crate::settings::Settings;
-use crate::{cluster_command, demo, dev, room_command, run, trace, user};
+use crate::{cluster_command, demo, dev, room_command, run, settings_command, trace, user};
 
 /// All of `main`.
 pub fn main() -> ExitCode {
@@ -24,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Dev(dev) => Runtime::new().map_err(Into::into).and_then(|runtime| Ok(runtime.block_on(dev::run(dev))?)),
         Command::Demo => Runtime::new().map_err(Into::into).and_then(|runtime| Ok(runtime.block_on(demo::run())?)),
         Command::Cluster(asked) => cluster_command::run(&asked, &mut std::io::stdout()).map_err(Into::into),
+        Command::Settings(asked) => settings_command::run(&asked, &mut std::io::stdout()).map_err(Into::into),
         Command::Room(asked) => room_command::run(&asked, &mut std::io::stdout()).map_err(Into::into),
         Command::User(asked) => user::run(&asked, &mut std::io::stdout()).map_err(Into::into),
     };

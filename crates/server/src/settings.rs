@@ -16,6 +16,7 @@ mod service;
 mod tests;
 mod value;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use complaint::SettingsError;
 pub use environment::variable_of;
 pub use flags::SettingFlags;
 pub use limits::Limits;
+pub use service::{SERVICE_KEYS, ServiceTerms, check as check_service_setting};
 
 /// Where a node keeps its data unless told otherwise.
 pub const DIRECTORY_DEFAULT: &str = "/var/lib/conclave";
@@ -76,6 +78,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much of everything there may be.
     pub limits: Limits,
+    /// Keys that were given; the others have their defaults.
+    pub given: BTreeSet<&'static str>,
 }
 
 /// Two PEM files.

@@ -17,11 +17,11 @@ use conclave_cluster::Incarnation;
 use conclave_cluster::delivery::Delivery;
 use conclave_cluster::delivery_codec::Attend;
 use conclave_cluster::frame::Frame;
-use conclave_cluster::home::{HomeSettings, Output};
+use conclave_cluster::home::Output;
 use conclave_cluster::meta::Meta;
 use conclave_cluster::replica::{Attendance, Replica};
 use conclave_cluster::request::Request;
-use conclave_muc::{Context, Service};
+use conclave_muc::Context;
 use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
 use conclave_xmpp::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::delivery::{Prepared, Said};
+use crate::home_terms::HomeTerms;
 use crate::metrics::Metrics;
 use crate::{ticks, vital};
 
@@ -87,14 +88,10 @@ pub struct Shared {
     pub me: watch::Receiver<Incarnation>,
     /// Who lives.
     pub meta: watch::Receiver<Arc<Meta>>,
-    /// The service's rules for rooms.
-    pub service: Arc<Service>,
-    /// For homes.
-    pub home: HomeSettings,
+    /// What homes go by.
+    pub terms: watch::Receiver<HomeTerms>,
     /// Rooms of all shards that have a replica here.
     pub rooms: Arc<AtomicUsize>,
-    /// Rooms that there may be.
-    pub rooms_max: usize,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -105,8 +102,10 @@ pub fn start(shared: Shared, shard: u16, group: Group, applied: Applied) {
     let (inbox, receiver) = mpsc::unbounded_channel();
     shared.replicas.put(shard, inbox);
     let (proposals, refused) = propose(group.clone());
+    let terms = shared.terms.borrow().clone();
     let task = ShardTask {
-        replica: Replica::new(shared.home),
+        replica: Replica::new(terms.home),
+        terms,
         shared,
         shard,
         leader: group.leader().now(),
@@ -133,6 +132,7 @@ struct ShardTask {
     shard: u16,
     group: Group,
     replica: Replica,
+    terms: HomeTerms,
     leader: Leader,
     /// In whose time we are the home, or are about to be.
     office: Option<Leadership>,
@@ -159,7 +159,7 @@ impl ShardTask {
         mut applied: Applied,
         mut refused: mpsc::UnboundedReceiver<Leadership>,
     ) {
-        let (mut meta, mut me) = (self.shared.meta.clone(), self.shared.me.clone());
+        let (mut meta, mut me, mut terms) = (self.shared.meta.clone(), self.shared.me.clone(), self.shared.terms.clone());
         let mut leader: LeaderWatch = self.group.leader();
         let mut ticks = ticks::every(TICK);
         self.note_living();
@@ -186,6 +186,7 @@ impl ShardTask {
                     self.replica.barrier_ended(passed, &mut self.out);
                 }
                 Ok(()) = meta.changed() => self.note_living(),
+                Ok(()) = terms.changed() => self.note_terms(terms.borrow_and_update().clone()),
                 Ok(()) = me.changed() => {
                     self.resign();
                     self.note_leader(leader.now());
@@ -313,6 +314,11 @@ impl ShardTask {
     fn note_living(&mut self) {
         let living = self.shared.meta.borrow_and_update().incarnations();
         self.replica.living(living, &mut self.out);
+    }
+
+    fn note_terms(&mut self, terms: HomeTerms) {
+        self.replica.set(terms.home);
+        self.terms = terms;
     }
 
     fn hear(&mut self, word: ToShard) {
@@ -466,8 +472,8 @@ impl ShardTask {
     fn context(&self) -> Context {
         Context {
             now: wall_clock(),
-            service: self.shared.service.clone(),
-            rooms_full: self.shared.rooms.load(Ordering::Relaxed) >= self.shared.rooms_max,
+            service: self.terms.service.clone(),
+            rooms_full: self.shared.rooms.load(Ordering::Relaxed) >= self.terms.rooms_max,
         }
     }
 

@@ -43,6 +43,7 @@ fn encode_change(change: &MetaChange) -> wire::change::Change {
         MetaChange::Place(shard, placement) => To::Place(encode_place(*shard, placement)),
         MetaChange::FeatureLevel(level) => To::FeatureLevel(*level),
         MetaChange::Account(change) => To::Account(accounts_codec::encode_change(change)),
+        MetaChange::Service(settings) => To::Service(wire::Service { settings: encode_service(settings) }),
     }
 }
 
@@ -62,6 +63,7 @@ fn decode_change(change: wire::change::Change) -> Decoded<MetaChange> {
         }
         From::FeatureLevel(level) => MetaChange::FeatureLevel(level),
         From::Account(change) => MetaChange::Account(accounts_codec::decode_change(&change).map_err(Undecodable::garbled)?),
+        From::Service(service) => MetaChange::Service(decode_service(service.settings)),
     })
 }
 
@@ -100,7 +102,6 @@ fn encode_node(node: u32, entry: &NodeEntry) -> wire::Node {
         http: entry.http.clone(),
         invited_at_ms: entry.invited_at_ms,
         feature_level: entry.feature_level,
-        service: encode_service(&entry.service),
     }
 }
 
@@ -131,7 +132,6 @@ fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
         http: node.http,
         invited_at_ms: node.invited_at_ms,
         feature_level: node.feature_level,
-        service: decode_service(node.service),
     })
 }
 
@@ -167,7 +167,8 @@ pub(super) fn decode_place_record(bytes: &[u8]) -> Decoded<(u16, Placement)> {
 pub(super) fn encode_head(meta: &Meta) -> Vec<u8> {
     let begin = meta.authority().map(|authority| encode_begin(meta.cluster(), meta.shards(), meta.wait_for, authority));
     let meta_voters = meta.meta_voters.clone();
-    wire::Head { begin, feature_level: meta.feature_level, last_node: meta.last_node, meta_voters }.encode_to_vec()
+    let service = encode_service(&meta.service);
+    wire::Head { begin, feature_level: meta.feature_level, last_node: meta.last_node, meta_voters, service }.encode_to_vec()
 }
 
 pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
@@ -177,6 +178,7 @@ pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
         (meta.cluster, meta.shards, meta.wait_for, meta.authority) = (cluster, shards, wait_for, Some(authority));
     }
     (meta.feature_level, meta.last_node, meta.meta_voters) = (head.feature_level, head.last_node, head.meta_voters);
+    meta.service = decode_service(head.service);
     Ok(())
 }
 
@@ -184,10 +186,11 @@ pub(super) fn decode_head(bytes: &[u8], meta: &mut Meta) -> Decoded<()> {
 pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
     use wire::request::Request as To;
     let request = match request {
-        MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes } => To::Begin(wire::BeginRequest {
+        MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes, service } => To::Begin(wire::BeginRequest {
             begin: Some(encode_begin(cluster, *shards, *wait_for, authority)),
             secret: secret.0.to_vec(),
             nodes: nodes.iter().map(|new| encode_node(new.node, &NodeEntry::invited(new.peer.clone(), 0))).collect(),
+            service: encode_service(service),
         }),
         MetaRequest::Invite { peer, now_ms } => To::Invite(wire::Invite { peer: peer.clone(), now_ms: *now_ms }),
         MetaRequest::Register { node, peer, version, clients, http, feature_level, service } => To::Register(wire::Register {
@@ -208,6 +211,7 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
         MetaRequest::Made { shard, voters } => To::Made(wire::Made { shard: (*shard).into(), voters: voters.clone() }),
         MetaRequest::Account(request) => To::Account(encode_account(request)),
         MetaRequest::RaiseFeatureLevel { to } => To::RaiseFeatureLevel(*to),
+        MetaRequest::Set { key, value } => To::Set(wire::ServiceSetting { key: key.clone(), value: value.clone() }),
     };
     wire::Request { request: Some(request) }.encode_to_vec()
 }
@@ -222,7 +226,8 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
                 decode_begin(begin.begin.ok_or_else(|| Undecodable::lacks("how it begins"))?)?;
             let secret = begin.secret.try_into().map_err(|_| Undecodable::lacks("the 32 bytes of a secret"))?;
             let nodes = begin.nodes.into_iter().map(|node| NewNode { node: node.node, peer: node.peer }).collect();
-            MetaRequest::Begin { cluster, shards, wait_for, secret: Secret(secret), authority, nodes }
+            let service = decode_service(begin.service);
+            MetaRequest::Begin { cluster, shards, wait_for, secret: Secret(secret), authority, nodes, service }
         }
         From::Invite(invite) => MetaRequest::Invite { peer: invite.peer, now_ms: invite.now_ms },
         From::Register(register) => MetaRequest::Register {
@@ -248,6 +253,7 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
         From::Made(made) => MetaRequest::Made { shard: shard(made.shard)?, voters: made.voters },
         From::Account(account) => MetaRequest::Account(decode_account(&account)?),
         From::RaiseFeatureLevel(to) => MetaRequest::RaiseFeatureLevel { to },
+        From::Set(setting) => MetaRequest::Set { key: setting.key, value: setting.value },
     })
 }
 
@@ -303,6 +309,8 @@ fn encode_refusal(refusal: &MetaRefusal) -> wire::refusal::Refusal {
         MetaRefusal::Differs { node, key, theirs, ours } => {
             To::Differs(wire::Differs { node: *node, key: key.clone(), theirs: theirs.clone(), ours: ours.clone() })
         }
+        MetaRefusal::NoSuchSetting(key) => To::NoSuchSetting(key.clone()),
+        MetaRefusal::Lasting(key) => To::Lasting(key.clone()),
         MetaRefusal::Account(AccountRefusal::Exists(jid)) => To::AccountExists(jid.to_string()),
         MetaRefusal::Account(AccountRefusal::Absent(jid)) => To::AccountAbsent(jid.to_string()),
     }
@@ -338,6 +346,8 @@ fn decode_refusal(refusal: wire::refusal::Refusal) -> MetaRefusal {
         From::Differs(differs) => {
             MetaRefusal::Differs { node: differs.node, key: differs.key, theirs: differs.theirs, ours: differs.ours }
         }
+        From::NoSuchSetting(key) => MetaRefusal::NoSuchSetting(key),
+        From::Lasting(key) => MetaRefusal::Lasting(key),
         From::AccountExists(jid) => MetaRefusal::Account(AccountRefusal::Exists(BareJid::from_stored(&jid))),
         From::AccountAbsent(jid) => MetaRefusal::Account(AccountRefusal::Absent(BareJid::from_stored(&jid))),
     }

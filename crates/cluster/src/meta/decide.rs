@@ -29,6 +29,7 @@ impl Meta {
             MetaRequest::Remove { node } => self.remove(*node)?,
             MetaRequest::Made { shard, voters } => self.made(*shard, voters),
             MetaRequest::RaiseFeatureLevel { to } => self.raise_feature_level(*to)?,
+            MetaRequest::Set { key, value } => self.set(key, value)?,
             MetaRequest::Account(request) => {
                 let change = self.accounts.decide(request).map_err(MetaRefusal::Account)?;
                 let (AccountChange::Put(jid, _) | AccountChange::Delete(jid)) = &change else {
@@ -43,7 +44,9 @@ impl Meta {
     }
 
     fn begin(&self, request: &MetaRequest) -> Result<Vec<MetaChange>, MetaRefusal> {
-        let MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes } = request else { return Ok(Vec::new()) };
+        let MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes, service } = request else {
+            return Ok(Vec::new());
+        };
         if self.has_begun() {
             // Asked again by the node that has begun it.
             return if self.cluster == *cluster { Ok(Vec::new()) } else { Err(MetaRefusal::HasBegun) };
@@ -54,6 +57,7 @@ impl Meta {
             MetaChange::Begin { cluster, shards, wait_for, authority: authority.clone() },
             MetaChange::secret(secret.clone()),
         ];
+        changes.extend(self.learn_service(service));
         changes.extend(nodes.iter().map(|new| MetaChange::Node(new.node, NodeEntry::invited(new.peer.clone(), 0))));
         Ok(changes)
     }
@@ -94,10 +98,10 @@ impl Meta {
             http: http.clone(),
             invited_at_ms: former.invited_at_ms,
             feature_level: *feature_level,
-            service: service.clone(),
         };
         let registered = MetaDone::Registered(Incarnation { node: *node, number: entry.incarnation });
         let mut changes = vec![MetaChange::Node(*node, entry)];
+        changes.extend(self.learn_service(service));
         self.follow_up(&mut changes);
         Ok((changes, registered))
     }
@@ -201,6 +205,7 @@ impl Meta {
             meta_voters: self.meta_voters.clone(),
             placements: self.placements.clone(),
             accounts: Accounts::default(),
+            service: self.service.clone(),
         }
     }
 }

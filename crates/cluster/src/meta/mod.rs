@@ -1,4 +1,4 @@
-//! What the cluster knows of itself: its nodes and their lives, where the shards are, and the accounts.
+//! What the cluster knows of itself: its nodes and their lives, where the shards are, the accounts, and the settings of the service.
 //!
 //! `decide` has the rules and runs where the meta group is led, one request at a time; `apply` folds what was decided, on every node alike.
 
@@ -44,6 +44,7 @@ pub struct Meta {
     meta_voters: Vec<u32>,
     placements: BTreeMap<u16, Placement>,
     accounts: Accounts,
+    service: ServiceSettings,
 }
 
 /// Who signs the certificates of nodes. Whoever has this can make any node.
@@ -92,6 +93,8 @@ pub enum MetaChange {
     FeatureLevel(u32),
     /// A change of the accounts.
     Account(AccountChange),
+    /// These settings of the service are so from now on; others stay.
+    Service(ServiceSettings),
 }
 
 impl Meta {
@@ -162,6 +165,7 @@ impl Meta {
             }
             MetaChange::FeatureLevel(level) => self.feature_level = *level,
             MetaChange::Account(change) => self.accounts.apply(change),
+            MetaChange::Service(settings) => self.service.extend(settings.clone()),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The register of nodes.
 
-use super::ServiceSettings;
-
 /// What is known of a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeEntry {
@@ -27,8 +25,6 @@ pub struct NodeEntry {
     pub invited_at_ms: u64,
     /// The highest feature level that its program speaks, as it said; 0 if it said none, or never came.
     pub feature_level: u32,
-    /// Settings that should be the same on all nodes, as it said itself.
-    pub service: ServiceSettings,
 }
 
 /// What a node is to the cluster.
@@ -57,7 +53,6 @@ impl NodeEntry {
             http: None,
             invited_at_ms: now_ms,
             feature_level: 0,
-            service: ServiceSettings::new(),
         }
     }
 

@@ -25,6 +25,8 @@ pub enum MetaRequest {
         authority: Authority,
         /// Its first nodes, by number; all of them may come.
         nodes: Vec<NewNode>,
+        /// What the service goes by.
+        service: ServiceSettings,
     },
     /// A new node may come.
     Invite {
@@ -47,7 +49,7 @@ pub enum MetaRequest {
         http: Option<String>,
         /// The highest feature level that its program speaks.
         feature_level: u32,
-        /// Its settings that should be the same on all nodes.
+        /// What the service goes by where it was not said before, and the domains that the node serves.
         service: ServiceSettings,
     },
     /// An incarnation is over.
@@ -76,6 +78,13 @@ pub enum MetaRequest {
     },
     /// Something about the accounts.
     Account(AccountRequest),
+    /// A setting of the service is another from now on.
+    Set {
+        /// Which.
+        key: String,
+        /// What it is to be; checked by who asks.
+        value: String,
+    },
     /// All programs are new enough.
     RaiseFeatureLevel {
         /// For this.
@@ -157,7 +166,7 @@ pub enum MetaRefusal {
         /// For this level.
         level: u32,
     },
-    /// A node has another setting than those that run, and may not have.
+    /// A node has another setting than the service, and may not have.
     Differs {
         /// Which node.
         node: u32,
@@ -165,9 +174,13 @@ pub enum MetaRefusal {
         key: String,
         /// What the node has.
         theirs: String,
-        /// What the others have.
+        /// What the service has.
         ours: String,
     },
+    /// The service has no setting of this name.
+    NoSuchSetting(String),
+    /// This setting is as it was when the cluster began, for ever.
+    Lasting(String),
     /// About accounts.
     Account(AccountRefusal),
 }
@@ -220,9 +233,14 @@ impl fmt::Display for MetaRefusal {
             MetaRefusal::Differs { node, key, theirs, ours } => {
                 write!(
                     f,
-                    "`{key}` of node {node} is {theirs:?}, and {ours:?} on the nodes that run: it has to be the same on all; set it so, or stop all other nodes \
-                     before you start them with the new one"
+                    "`{key}` of node {node} is {theirs:?}, and this service is at {ours:?} for ever: set it so, or make a new cluster for another service"
                 )
+            }
+            MetaRefusal::NoSuchSetting(key) => {
+                write!(f, "the service has no setting `{key}`; `conclave settings list` shows those that it has")
+            }
+            MetaRefusal::Lasting(key) => {
+                write!(f, "`{key}` is as it was when the cluster was made, for ever: accounts and rooms are named by it")
             }
             MetaRefusal::Account(refusal) => refusal.fmt(f),
         }

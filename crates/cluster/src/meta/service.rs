@@ -1,33 +1,47 @@
-//! The settings that make up the service: each node says its own, and they should be the same.
+//! The settings that make up the service: one set for all nodes, which an administrator changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Meta, MetaRefusal};
+use super::{Meta, MetaChange, MetaRefusal};
 
-/// Settings by their keys, as text.
+/// Settings by their keys, as text. What a text may be is the business of who sets it and who goes by it.
 pub type ServiceSettings = BTreeMap<String, String>;
 
-/// Without these in common, nodes are no one service: the same address would be another account or room elsewhere, and the others would take a node for
-/// dead that counts by another time.
-const LASTING: [&str; 3] = ["domain", "service_domain", "node_silent_ms"];
+/// Accounts and rooms are named by these: with others they would be other accounts and rooms.
+const LASTING: [&str; 2] = ["domain", "service_domain"];
 
 impl Meta {
-    /// A node comes only if it agrees with those that run.
-    pub(super) fn check_service(&self, node: u32, service: &ServiceSettings) -> Result<(), MetaRefusal> {
-        let others = || self.nodes.iter().filter(|(other, entry)| **other != node && entry.runs());
-        for (key, theirs) in LASTING.iter().filter_map(|key| Some((*key, service.get(*key)?))) {
-            let (key, theirs) = (key.to_owned(), theirs.clone());
-            if let Some(ours) = others().filter_map(|(_, entry)| entry.service.get(&key)).find(|ours| **ours != theirs) {
-                return Err(MetaRefusal::Differs { node, key, theirs, ours: ours.clone() });
-            }
-        }
-        Ok(())
+    /// What the service goes by. Empty before the cluster begins.
+    pub fn service(&self) -> &ServiceSettings {
+        &self.service
     }
 
-    /// The keys of settings in which nodes differ that run. Who decides for a room goes by its own.
-    pub fn differing_settings(&self) -> BTreeSet<&str> {
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        let all = self.nodes.values().filter(|entry| entry.runs()).flat_map(|entry| &entry.service);
-        all.filter(|(key, value)| *seen.entry(key).or_insert(value) != value.as_str()).map(|(key, _)| key.as_str()).collect()
+    /// A node comes only if it serves the same domains.
+    pub(super) fn check_service(&self, node: u32, said: &ServiceSettings) -> Result<(), MetaRefusal> {
+        let differs = |key: &&str| said.get(*key).zip(self.service.get(*key)).filter(|(theirs, ours)| theirs != ours);
+        match LASTING.iter().find_map(|key| Some((key, differs(key)?))) {
+            Some((key, (theirs, ours))) => {
+                Err(MetaRefusal::Differs { node, key: (*key).to_owned(), theirs: theirs.clone(), ours: ours.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the service has no value for so far is as the first node says that knows of it.
+    pub(super) fn learn_service(&self, said: &ServiceSettings) -> Option<MetaChange> {
+        let unknown = said.iter().filter(|(key, _)| !self.service.contains_key(*key));
+        let new: ServiceSettings = unknown.map(|(key, value)| (key.clone(), value.clone())).collect();
+        (!new.is_empty()).then_some(MetaChange::Service(new))
+    }
+
+    pub(super) fn set(&self, key: &str, value: &str) -> Result<Vec<MetaChange>, MetaRefusal> {
+        let is = self.service.get(key).ok_or_else(|| MetaRefusal::NoSuchSetting(key.to_owned()))?;
+        if is == value {
+            return Ok(Vec::new());
+        }
+        if LASTING.contains(&key) {
+            return Err(MetaRefusal::Lasting(key.to_owned()));
+        }
+        Ok(vec![MetaChange::Service(ServiceSettings::from([(key.to_owned(), value.to_owned())]))])
     }
 }

@@ -16,7 +16,12 @@ fn begin(wait_for: u32, nodes: u32) -> MetaRequest {
         secret: Secret([7; 32]),
         authority: Authority { certificate: "certificate".to_owned(), key: "key-of-the-authority".to_owned() },
         nodes: (1..=nodes).map(|node| NewNode { node, peer: format!("h{node}:1") }).collect(),
+        service: settings(&[("domain", "example.org"), ("admins", "")]),
     }
+}
+
+fn settings(pairs: &[(&str, &str)]) -> ServiceSettings {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 fn register(node: u32) -> MetaRequest {
@@ -26,7 +31,7 @@ fn register(node: u32) -> MetaRequest {
 /// As a program that speaks this feature level.
 fn register_at(node: u32, feature_level: u32) -> MetaRequest {
     let (peer, version) = (format!("h{node}:1"), "1".to_owned());
-    let service = ServiceSettings::from([("domain".to_owned(), "example.org".to_owned())]);
+    let service = settings(&[("domain", "example.org")]);
     MetaRequest::Register { node, peer, version, clients: Vec::new(), http: None, feature_level, service }
 }
 

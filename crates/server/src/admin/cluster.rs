@@ -201,16 +201,6 @@ impl ClusterStatus {
         }
     }
 
-    /// Settings in which nodes differ, by their keys.
-    pub fn judge_settings<'a>(&mut self, differing: impl IntoIterator<Item = &'a str>) {
-        for key in differing {
-            let text = format!(
-                "the nodes do not have the same `{key}`: each room goes by that of its home; set it alike and start them again"
-            );
-            self.say(Health::Degraded, text);
-        }
-    }
-
     /// How many belong to the cluster, and will.
     fn members(&self) -> usize {
         let is_member = |node: &&NodeLine| !matches!(node.stands, NodeStands::Invited | NodeStands::Leaving);

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use super::cluster::{Later, Membership};
 use super::rooms::{RoomLine, Rooms};
+use super::service;
 use super::{ANSWER_BYTES_MAX, Answer, Ask, LIST_MAX, ROOMS_MAX, Reason, Status, line};
 use crate::accounts::AccountError;
 use crate::run::Node;
@@ -130,6 +131,7 @@ async fn answer(ask: Ask, node: &Node) -> Answer {
         Ask::ClusterStatus | Ask::Invite { .. } | Ask::Drain { .. } | Ask::Remove { .. } | Ask::Upgrade => {
             cluster(ask, node).await
         }
+        Ask::Settings | Ask::Set { .. } => service::answer(ask, node).await,
         Ask::RoomList { .. } | Ask::RoomShow { .. } => rooms(ask, node, &node.settings.service_domain).await,
     }
 }
@@ -155,7 +157,7 @@ pub(crate) async fn rooms(ask: Ask, rooms: &dyn Rooms, service_domain: &BareJid)
     }
 }
 
-async fn later<T>(asked: Later<'_, T>, answer: impl FnOnce(T) -> Answer) -> Answer {
+pub(super) async fn later<T>(asked: Later<'_, T>, answer: impl FnOnce(T) -> Answer) -> Answer {
     match timeout(ANSWER_MAX, asked).await {
         Ok(Ok(said)) => answer(said),
         Ok(Err(text)) => unavailable(text),

@@ -77,7 +77,7 @@ impl Rooms for Node {
     }
 }
 
-async fn ask(node: &Node, request: MetaRequest) -> Result<(), String> {
+pub(super) async fn ask(node: &Node, request: MetaRequest) -> Result<(), String> {
     node.cluster.ask(request).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
@@ -115,9 +115,7 @@ async fn cluster_status_now(node: &Node) -> ClusterStatus {
     });
     let groups = std::iter::once(of_meta).chain(shards).collect();
     let told_by = node.cluster.me().borrow().node;
-    let mut status = ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups);
-    status.judge_settings(meta.differing_settings());
-    status
+    ClusterStatus::new(meta.cluster().to_owned(), told_by, meta.feature_level(), nodes, groups)
 }
 
 fn node_line(node: u32, entry: &NodeEntry, answers: bool) -> NodeLine {

@@ -59,7 +59,7 @@ async fn what_is_no_request_is_said_and_does_no_harm() {
         {"answer":"refused","reason":"malformed","text":"that is no request: EOF while parsing a value at line 1 column 0"}
         {"answer":"refused","reason":"malformed","text":"that is no request: EOF while parsing an object at line 1 column 1"}
         {"answer":"refused","reason":"malformed","text":"that is no request: expected value at line 1 column 1"}
-        {"answer":"refused","reason":"malformed","text":"that is no request: unknown variant `reboot`, expected one of `status`, `user_add`, `user_passwd`, `user_del`, `user_list`, `cluster_status`, `invite`, `drain`, `remove`, `upgrade`, `room_list`, `room_show` at line 1 column 15"}
+        {"answer":"refused","reason":"malformed","text":"that is no request: unknown variant `reboot`, expected one of `status`, `user_add`, `user_passwd`, `user_del`, `user_list`, `cluster_status`, `invite`, `drain`, `remove`, `upgrade`, `settings`, `set`, `room_list`, `room_show` at line 1 column 15"}
         {"answer":"refused","reason":"malformed","text":"that is no request: missing field `password`"}
         {"answer":"refused","reason":"malformed","text":"that is no request: unknown field `force`, expected `name`"}
         {"answer":"refused","reason":"malformed","text":"that is no request: invalid type: integer `1`, expected variant identifier at line 1 column 2"}
@@ -122,4 +122,26 @@ fn a_page_of_the_longest_names_fits_a_line() {
     };
     assert_eq!(counted(full), (LIST_MAX, true));
     assert_eq!(counted(page(&accounts[..LIST_MAX])), (LIST_MAX, false));
+}
+
+#[tokio::test]
+async fn settings_of_the_service_are_listed_and_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(settings(directory.path(), &[])).await.unwrap();
+    let asked = r#"{"ask":"set","key":"admins","value":"b@localhost a@localhost"}
+{"ask":"set","key":"rooms_max","value":"10000"}
+{"ask":"set","key":"rooms_max","value":"none"}
+{"ask":"set","key":"domain","value":"other.example"}
+{"ask":"set","key":"colour","value":"red"}
+{"ask":"settings"}
+"#;
+    expect![[r#"
+        {"answer":"set","from":"","to":"a@localhost b@localhost"}
+        {"answer":"set","from":"10000","to":"10000"}
+        {"answer":"refused","reason":"invalid","text":"`rooms_max` cannot be \"none\"; it takes a number from 1 to 10000000 (rooms)"}
+        {"answer":"refused","reason":"unavailable","text":"`domain` is as it was when the cluster was made, for ever: accounts and rooms are named by it"}
+        {"answer":"refused","reason":"invalid","text":"there is no setting `colour`; those of the service are domain, service_domain, detach_grace_ms, node_silent_ms, admins, room_creation, groupchat_bytes_max, sessions_per_account_max, room_messages_per_second, rooms_max, occupants_per_room_max, history_max, room_lock_seconds_max"}
+        {"answer":"settings","settings":[{"key":"domain","value":"localhost"},{"key":"service_domain","value":"conference.localhost"},{"key":"detach_grace_ms","value":"30000"},{"key":"node_silent_ms","value":"5000"},{"key":"admins","value":"a@localhost b@localhost"},{"key":"room_creation","value":"anyone"},{"key":"groupchat_bytes_max","value":"65536"},{"key":"sessions_per_account_max","value":"32"},{"key":"room_messages_per_second","value":"200"},{"key":"rooms_max","value":"10000"},{"key":"occupants_per_room_max","value":"1000"},{"key":"history_max","value":"100"},{"key":"room_lock_seconds_max","value":"300"}]}
+    "#]].assert_eq(&conversation(directory.path(), asked.as_bytes()).await);
+    running.stop().await;
 }

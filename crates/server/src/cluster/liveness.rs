@@ -7,7 +7,8 @@ use std::time::Duration;
 use conclave_cluster::Incarnation;
 use conclave_cluster::meta::{EndReason, Meta, MetaRequest};
 use conclave_raft::{Leader, Leadership, PeerState};
-use tokio::time::{Instant, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::deciding::{Outcome, decide};
@@ -29,6 +30,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Clocks {
     leadership: Option<Leadership>,
     looked: Option<Instant>,
+    /// By what `nodes` was counted.
+    silent_max: Duration,
     nodes: BTreeMap<u32, Clock>,
 }
 
@@ -57,8 +60,10 @@ impl Clocks {
         timing: ClusterTiming,
     ) -> Vec<(Incarnation, String)> {
         let now = Instant::now();
-        if self.leadership != Some(leadership) || self.looked.is_none_or(|looked| now - looked > LOOK_MAX) {
-            (self.leadership, self.nodes) = (Some(leadership), BTreeMap::new());
+        let slept = self.looked.is_none_or(|looked| now - looked > LOOK_MAX);
+        // Whoever has counted by another time has its chance to hear of this one.
+        if self.leadership != Some(leadership) || slept || self.silent_max != timing.silent_max {
+            (self.leadership, self.silent_max, self.nodes) = (Some(leadership), timing.silent_max, BTreeMap::new());
         }
         self.looked = Some(now);
         self.nodes.retain(|node, clock| living.iter().any(|one| (one.node, one.number) == (*node, clock.incarnation)));
@@ -80,14 +85,46 @@ impl Clocks {
 
 /// Tells the leader of meta that this node lives.
 pub(super) async fn tell(inner: Arc<Inner>) {
-    let mut ticks = ticks::every(inner.settings.timing.alive_interval());
+    let mut pulse = Pulse::new(&inner);
     loop {
-        ticks.tick().await;
+        pulse.beat(&inner).await;
         let Leader::Other(leader) = inner.meta_group.leader().now() else { continue };
         let Some(mut client) = service::client(&inner.raft, leader) else { continue };
         let incarnation = inner.me.borrow().number;
         // Its silence is noticed by Raft.
         let _ = timeout(ANSWER_MAX, client.alive(wire::AliveRequest { incarnation })).await;
+    }
+}
+
+/// When signs of life are due.
+struct Pulse {
+    meta: watch::Receiver<Arc<Meta>>,
+    interval: Duration,
+    last: Instant,
+}
+
+impl Pulse {
+    fn new(inner: &Inner) -> Pulse {
+        Pulse { meta: inner.meta.clone(), interval: inner.timing().alive_interval(), last: Instant::now() }
+    }
+
+    /// Until the next is due; that is now, where they are due at other times from now on.
+    async fn beat(&mut self, inner: &Inner) {
+        let due = self.last + self.interval;
+        loop {
+            match timeout_at(due, self.meta.changed()).await {
+                Ok(Ok(())) => {
+                    let interval = inner.timing().alive_interval();
+                    if std::mem::replace(&mut self.interval, interval) != interval {
+                        break;
+                    }
+                }
+                // The node is about to end.
+                Ok(Err(_)) => break sleep_until(due).await,
+                Err(_) => break,
+            }
+        }
+        self.last = Instant::now();
     }
 }
 
@@ -99,7 +136,7 @@ pub(super) async fn watch(inner: Arc<Inner>) {
         let Leader::Us(leadership) = inner.meta_group.leader().now() else { continue };
         let dead = dead(&inner);
         let living = others_that_run(&inner.meta(), inner.node);
-        let ended = inner.clocks().look(leadership, &living, &dead, inner.settings.timing);
+        let ended = inner.clocks().look(leadership, &living, &dead, inner.timing());
         for (incarnation, why) in ended {
             end(&inner, incarnation, &why).await;
         }

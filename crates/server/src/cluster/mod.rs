@@ -189,6 +189,11 @@ impl Inner {
         self.meta.borrow().clone()
     }
 
+    /// As the service goes by it now.
+    fn timing(&self) -> ClusterTiming {
+        self.settings.timing.by(self.meta.borrow().service())
+    }
+
     fn fail(&self, reason: String) {
         self.failure.send_if_modified(|failure| failure.is_none() && failure.replace(reason).is_none());
     }

@@ -191,5 +191,6 @@ fn begin_request(inner: &Inner, founding: Founding) -> MetaRequest {
         secret: Secret(seed::fresh()),
         authority: Authority { certificate: identity.ca.clone(), key: founding.ca_key },
         nodes: [NewNode { node: inner.node, peer: inner.advertised.clone() }].into_iter().chain(others).collect(),
+        service: settings.service.clone(),
     }
 }

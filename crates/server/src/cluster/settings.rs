@@ -31,7 +31,7 @@ pub struct ClusterSettings {
     pub http: Option<String>,
     /// Entries of each group that stay in the log behind its last checkpoint.
     pub log_entries_kept: u64,
-    /// Settings that should be the same on all nodes.
+    /// What this node would have the service go by; heeded when the cluster is made, but for the domains, which have to be the service's.
     pub service: ServiceSettings,
     /// How fast things are noticed.
     pub timing: ClusterTiming,
@@ -40,7 +40,7 @@ pub struct ClusterSettings {
 /// Times.
 #[derive(Debug, Clone, Copy)]
 pub struct ClusterTiming {
-    /// A node that has not said for so long that it lives has ended: its sessions are detached.
+    /// A node that has not said for so long that it lives has ended: its sessions are detached. Holds until the service says otherwise.
     pub silent_max: Duration,
     /// One whose process is proven to be gone is waited for only so long: it may be restarting, which ends its incarnation by itself.
     pub dead_max: Duration,
@@ -65,6 +65,12 @@ impl Default for ClusterTiming {
 }
 
 impl ClusterTiming {
+    /// As the service has it.
+    pub(super) fn by(self, service: &ServiceSettings) -> ClusterTiming {
+        let said = service.get("node_silent_ms").and_then(|text| text.parse().ok());
+        ClusterTiming { silent_max: said.map_or(self.silent_max, Duration::from_millis), ..self }
+    }
+
     /// How often a node says that it lives: five chances before it counts as silent.
     pub(super) fn alive_interval(self) -> Duration {
         self.silent_max / 5

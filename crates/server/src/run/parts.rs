@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use conclave_cluster::Incarnation;
-use conclave_cluster::home::HomeSettings;
 use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
 
@@ -21,7 +20,7 @@ use crate::sessions::SessionTable;
 use crate::settings::Settings;
 use crate::shard_task::Replicas;
 use crate::vital;
-use crate::{clients, edge_task, health, shard_task};
+use crate::{clients, edge_task, health, home_terms, shard_task};
 
 /// They know each other by what is in them.
 pub(super) struct Parts {
@@ -50,13 +49,8 @@ pub(super) async fn start(settings: &Settings, addresses: &Addresses) -> Result<
         replicas: replicas.clone(),
         me: cluster.me(),
         meta: cluster.meta(),
-        service: Arc::new(clients::service(settings, &accounts)),
-        home: HomeSettings {
-            grace_ms: settings.detach_grace_ms,
-            sessions_per_account_max: settings.limits.sessions_per_account_max,
-        },
+        terms: home_terms::follow(settings, accounts.secret("occupant ids"), cluster.meta()),
         rooms: Arc::new(AtomicUsize::new(0)),
-        rooms_max: settings.limits.rooms_max,
         metrics: metrics.clone(),
     };
     vital::spawn("the start of replicas", async move {

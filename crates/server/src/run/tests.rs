@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use conclave_cluster::meta::MetaRequest;
 use conclave_xmpp::BareJid;
 use expect_test::expect;
 use tokio::net::TcpStream;
@@ -83,4 +84,29 @@ async fn the_sessions_of_a_deleted_account_end() {
     running.node.accounts.delete("romeo").await.unwrap();
     assert_eq!(tokio::time::timeout(Duration::from_secs(1), bound.ended()).await.unwrap(), End::AccountDeleted);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_node_is_told_of_the_service_counts_at_the_beginning_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(settings(dir.path(), &[("CONCLAVE_ROOMS_MAX", "5")])).await.unwrap();
+    assert_eq!(holds(&running, "rooms_max"), "5");
+    running.stop().await;
+    let running = Running::start(settings(dir.path(), &[("CONCLAVE_ROOMS_MAX", "7")])).await.unwrap();
+    assert_eq!(holds(&running, "rooms_max"), "5");
+    let terms = crate::home_terms::follow(&running.node.settings, [0; 32], running.node.cluster.meta());
+    assert_eq!(terms.borrow().rooms_max, 5);
+    let set = |key: &str, value: &str| MetaRequest::Set { key: key.to_owned(), value: value.to_owned() };
+    running.node.cluster.ask(set("rooms_max", "9")).await.unwrap();
+    let mut terms = terms;
+    let followed = terms.wait_for(|terms| terms.rooms_max == 9);
+    tokio::time::timeout(Duration::from_secs(10), followed).await.unwrap().unwrap();
+    running.stop().await;
+
+    let said = refusal(settings(dir.path(), &[("CONCLAVE_DOMAIN", "other.example")]), dir.path()).await;
+    expect![[r#"the cluster does not register this node: `domain` of node 1 is "other.example", and this service is at "localhost" for ever: set it so, or make a new cluster for another service"#]].assert_eq(&said);
+}
+
+fn holds(running: &Running, key: &str) -> String {
+    running.node.cluster.meta().borrow().service()[key].clone()
 }

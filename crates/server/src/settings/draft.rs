@@ -1,5 +1,6 @@
 //! Settings that are being put together.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -41,6 +42,7 @@ pub(super) struct Draft {
     pub log: String,
     pub log_format: LogFormat,
     pub limits: Limits,
+    given: BTreeSet<&'static str>,
     /// Keys whose value is wrong: that they lack a right one is not said again.
     wrong: Vec<&'static str>,
 }
@@ -69,6 +71,7 @@ impl Default for Draft {
             log: "info".to_owned(),
             log_format: LogFormat::default(),
             limits: Limits::default(),
+            given: BTreeSet::new(),
             wrong: Vec::new(),
         }
     }
@@ -78,6 +81,7 @@ impl Draft {
     /// Takes one more value; it replaces what was given before.
     pub(super) fn take(&mut self, given: Given, complaints: &mut Vec<Complaint>) {
         let Given { key, value, place } = given;
+        self.given.insert(key.name);
         if let Err(text) = key.set(&value, self) {
             self.wrong.push(key.name);
             complaints.push(Complaint::new(place, text));
@@ -135,6 +139,7 @@ impl Draft {
             log: self.log,
             log_format: self.log_format,
             limits: self.limits,
+            given: self.given,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::SERVICE_KEYS;
 use super::complaint::Place;
 use super::key::{Key, Takes};
 use super::value::{Given, Value};
@@ -57,6 +58,9 @@ impl clap::Args for SettingFlags {
     }
 }
 
+/// Behind the help of such a setting.
+const OF_THE_SERVICE: &str = " [service]";
+
 fn flag(key: &'static Key) -> Arg {
     let (name, action) = match key.takes {
         Takes::Text { .. } => ("TEXT", ArgAction::Set),
@@ -68,6 +72,7 @@ fn flag(key: &'static Key) -> Arg {
         Takes::Number { default, unit, .. } => format!("{} [default: {default} {unit}]", key.help.trim()),
         _ => key.help.to_owned(),
     };
+    let help = if SERVICE_KEYS.contains(&key.name) { help + OF_THE_SERVICE } else { help };
     let heading = if key.table.is_some() { "Limits" } else { "Settings" };
     Arg::new(key.name).long(key.flag()).value_name(name).action(action).help(help).help_heading(heading)
 }

@@ -131,7 +131,7 @@ pub(super) const KEYS: &[Key] = &[
             set: |draft, number| draft.node_silent_ms = number,
         },
         "Milliseconds without a sign of life after which a node counts as dead; one whose process is proven to be gone does after 1000 already. A node says \
-         five times in its own that it lives, and the node that leads counts by its own: it has to be the same on all nodes",
+         five times in them that it lives",
     ),
     key(
         "certificate",

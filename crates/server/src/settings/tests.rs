@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -345,4 +346,69 @@ fn everything_that_is_wrong_is_said_at_once_and_each_source_names_itself() {
           CONCLAVE_ROOMS_MAX: `rooms_max` cannot be "many"; it takes a number from 1 to 10000000 (rooms)
           --admins: `admins` cannot be "a@example.org,b" ("b" has no @); it takes a list of accounts, such as "admin@example.org"
           --history-max: `history_max` cannot be "x"; it takes a number from 0 to 10000 (messages; 0 for none)"#]].assert_eq(&complaints);
+}
+
+/// What `conclave settings set` takes, and what it keeps.
+#[test]
+fn settings_of_the_service_are_checked_before_they_are_kept() {
+    let said = |key: &str, text: &str| match check_service_setting(key, text) {
+        Ok(kept) => format!("{key} = {kept:?}\n"),
+        Err(why) => format!("{why}\n"),
+    };
+    let asked = [
+        ("admins", "Zoe@example.org  a,b@example.org a,b@example.org"),
+        ("admins", ""),
+        ("admins", "a@example.org,b@example.org"),
+        ("admins", "example.org"),
+        ("room_creation", "admins"),
+        ("room_creation", "nobody"),
+        ("rooms_max", "007"),
+        ("rooms_max", "0"),
+        ("rooms_max", "ten"),
+        ("detach_grace_ms", ""),
+        ("domain", "Example.ORG"),
+        ("log", "debug"),
+        ("limits.rooms_max", "7"),
+    ];
+    let all: String = asked.iter().map(|(key, text)| said(key, text)).collect();
+    expect![[r#"
+        admins = "a,b@example.org zoe@example.org"
+        admins = ""
+        `admins` cannot be ["a@example.org,b@example.org"] ("a@example.org,b@example.org" is not a JID: second @ found before parsing the resource); it takes a list of accounts, such as "admin@example.org"
+        `admins` cannot be ["example.org"] ("example.org" has no @); it takes a list of accounts, such as "admin@example.org"
+        room_creation = "admins"
+        `room_creation` cannot be "nobody"; it takes "anyone" or "admins"
+        rooms_max = "7"
+        `rooms_max` cannot be "0"; it takes a number from 1 to 10000000 (rooms)
+        `rooms_max` cannot be "ten"; it takes a number from 1 to 10000000 (rooms)
+        `detach_grace_ms` cannot be ""; it takes a number from 0 to 3600000 (milliseconds)
+        domain = "example.org"
+        `log` is each node's own setting: it is set in the node's settings file, and heeded at its next start
+        there is no setting `limits.rooms_max`; those of the service are domain, service_domain, detach_grace_ms, node_silent_ms, admins, room_creation, groupchat_bytes_max, sessions_per_account_max, room_messages_per_second, rooms_max, occupants_per_room_max, history_max, room_lock_seconds_max
+    "#]].assert_eq(&all);
+}
+
+#[test]
+fn every_setting_of_the_service_has_a_text_that_can_be_read() {
+    let own = load(MINIMAL, &[], &[]).settings().of_the_service();
+    assert_eq!(own.keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(SERVICE_KEYS));
+    for (key, text) in &own {
+        assert_eq!(check_service_setting(key, text).as_ref(), Ok(text), "{key}");
+    }
+}
+
+#[test]
+fn what_the_service_says_holds_and_what_is_not_understood_does_not() {
+    let settings = load(&format!("{MINIMAL}[limits]\nrooms_max = 5\nhistory_max = 6\n"), &[], &[]).settings();
+    let own = settings.of_the_service();
+    let mut service = own.clone();
+    let changed = [("rooms_max", "7"), ("history_max", "many"), ("occupants_per_room_max", "8"), ("colour", "red")];
+    service.extend(changed.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let (terms, complaints) = ServiceTerms::read(&service, &own);
+    let Limits { rooms_max, history_max, occupants_per_room_max, .. } = terms.limits;
+    assert_eq!((rooms_max, history_max, occupants_per_room_max), (7, 6, 8));
+    assert_eq!(complaints, ["`history_max` cannot be \"many\"; it takes a number from 0 to 10000 (messages; 0 for none)"]);
+    // A default is nothing that the node was told.
+    let overruled = settings.overruled(&service);
+    assert_eq!(overruled, [("rooms_max", "5".to_owned(), "7"), ("history_max", "6".to_owned(), "many")]);
 }

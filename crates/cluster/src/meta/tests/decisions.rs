@@ -13,9 +13,9 @@ fn made(shard: u16, voters: &[u32]) -> MetaRequest {
 }
 
 fn named(cluster: &str, numbers: &[u32]) -> MetaRequest {
-    let MetaRequest::Begin { shards, wait_for, secret, authority, .. } = begin(1, 1) else { unreachable!() };
+    let MetaRequest::Begin { shards, wait_for, secret, authority, service, .. } = begin(1, 1) else { unreachable!() };
     let nodes = numbers.iter().map(|node| NewNode { node: *node, peer: "h:1".to_owned() }).collect();
-    MetaRequest::Begin { cluster: cluster.to_owned(), shards, wait_for, secret, authority, nodes }
+    MetaRequest::Begin { cluster: cluster.to_owned(), shards, wait_for, secret, authority, nodes, service }
 }
 
 fn raise(to: u32) -> MetaRequest {
@@ -166,29 +166,34 @@ fn secrets_are_not_printed() {
     assert!(!printed.contains("key-of-the-authority"), "{printed}");
 }
 
+fn registering(node: u32, service: ServiceSettings) -> MetaRequest {
+    let MetaRequest::Register { peer, version, clients, http, feature_level, .. } = register(node) else { unreachable!() };
+    MetaRequest::Register { node, peer, version, clients, http, feature_level, service }
+}
+
+fn set(key: &str, value: &str) -> MetaRequest {
+    MetaRequest::Set { key: key.to_owned(), value: value.to_owned() }
+}
+
 #[test]
-fn a_node_with_another_domain_than_those_that_run_does_not_come() {
+fn a_node_of_another_domain_does_not_come() {
     let mut meta = cluster_of(3);
-    let with = |key: &str, value: &str| match register(3) {
-        MetaRequest::Register { node, peer, version, clients, http, feature_level, mut service } => {
-            service.insert(key.to_owned(), value.to_owned());
-            MetaRequest::Register { node, peer, version, clients, http, feature_level, service }
-        }
-        other => other,
-    };
-    let refused = ask(&mut meta, with("domain", "other.org")).unwrap_err().to_string();
-    assert!(refused.starts_with("`domain` of node 3 is \"other.org\", and \"example.org\" on the nodes that run"), "{refused}");
-    // What may change while the cluster runs is only said.
-    ask(&mut meta, with("admins", "a@example.org")).unwrap();
-    assert_eq!(meta.differing_settings().len(), 0, "the others say nothing of it");
-    let MetaRequest::Register { peer, version, clients, http, feature_level, mut service, .. } = register(2) else { panic!() };
-    service.insert("admins".to_owned(), "b@example.org".to_owned());
-    ask(&mut meta, MetaRequest::Register { node: 2, peer, version, clients, http, feature_level, service }).unwrap();
-    assert_eq!(meta.differing_settings().into_iter().collect::<Vec<_>>(), ["admins"]);
-    // Where nobody else runs, what was is over.
-    for node in [1, 2] {
-        let number = meta.nodes()[&node].incarnation;
-        ask(&mut meta, MetaRequest::End { incarnation: Incarnation { node, number }, why: EndReason::Stopped }).unwrap();
-    }
-    ask(&mut meta, with("domain", "other.org")).unwrap();
+    let refused = ask(&mut meta, registering(3, settings(&[("domain", "other.org")]))).unwrap_err().to_string();
+    assert!(refused.starts_with("`domain` of node 3 is \"other.org\", and this service is at \"example.org\""), "{refused}");
+    let refused = ask(&mut meta, set("domain", "other.org")).unwrap_err();
+    assert_eq!(refused, MetaRefusal::Lasting("domain".to_owned()));
+    assert_eq!(ask(&mut meta, set("domain", "example.org")), Ok(MetaDone::Done), "it is so");
+}
+
+#[test]
+fn the_service_is_as_it_began_until_it_is_set() {
+    let mut meta = cluster_of(2);
+    assert_eq!(meta.service(), &settings(&[("domain", "example.org"), ("admins", "")]));
+    // What a node's own file says does not count any more, but for what nobody has said before.
+    ask(&mut meta, registering(2, settings(&[("admins", "b@example.org"), ("rooms_max", "7")]))).unwrap();
+    assert_eq!(meta.service(), &settings(&[("domain", "example.org"), ("admins", ""), ("rooms_max", "7")]));
+    ask(&mut meta, set("admins", "a@example.org")).unwrap();
+    ask(&mut meta, registering(1, settings(&[("admins", "c@example.org"), ("rooms_max", "8")]))).unwrap();
+    assert_eq!(meta.service(), &settings(&[("domain", "example.org"), ("admins", "a@example.org"), ("rooms_max", "7")]));
+    assert_eq!(ask(&mut meta, set("colour", "red")), Err(MetaRefusal::NoSuchSetting("colour".to_owned())));
 }

@@ -53,8 +53,10 @@ fn requests(meta: &Meta, asked: &Asked) -> Vec<MetaRequest> {
 
 fn begun(nodes: u32, shards: u16) -> Meta {
     let mut meta = Meta::default();
-    let MetaRequest::Begin { cluster, wait_for, secret, authority, nodes, .. } = begin(nodes, nodes) else { unreachable!() };
-    ask(&mut meta, MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes }).unwrap();
+    let MetaRequest::Begin { cluster, wait_for, secret, authority, nodes, service, .. } = begin(nodes, nodes) else {
+        unreachable!()
+    };
+    ask(&mut meta, MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes, service }).unwrap();
     meta
 }
 
