@@ -18,7 +18,7 @@
 //! let rooms = ["garden@conference.localhost".to_owned()];
 //! let schedule = Schedule::of(7, &[Class::KillHome, Class::Partition], arena.nodes().len(), Duration::from_secs(30))?;
 //! // Both on a thread that may block: `tokio::task::spawn_blocking` in a runtime.
-//! Injector { arena: &arena, recorder, rooms: &rooms }.run(&schedule)?;
+//! Injector { arena: &arena, recorder, rooms: &rooms, spared: &[] }.run(&schedule)?;
 //! arena.heal(Duration::from_secs(60))?; // what does not come back fails the run
 //! assert!(arena.deaths().is_empty()); // ends that nobody caused
 //! arena.end(Duration::from_secs(30))?; // SIGTERM; the directories stay until the arena is dropped

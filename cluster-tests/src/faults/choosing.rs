@@ -3,16 +3,18 @@
 use super::fault::Scene;
 use crate::dice::Dice;
 
-/// The home of one of the rooms. Without rooms, or if none has a home, the leader of some shard.
+/// The home of one of the rooms. Without rooms, or if none has a home that may suffer, the leader of some shard.
 pub(super) fn home(scene: Scene<'_>, dice: &mut Dice) -> Result<(u32, String), String> {
+    let may_suffer = |node: &u32| !scene.spared.contains(node);
     if !scene.rooms.is_empty() {
         let room = dice.pick(scene.rooms);
-        if let Some(home) = scene.arena.home(room) {
+        if let Some(home) = scene.arena.home(room).filter(may_suffer) {
             return Ok((home, format!("the home of {room}")));
         }
     }
     let groups = scene.arena.status().map(|status| status.groups).unwrap_or_default();
-    let led: Vec<_> = groups.iter().filter_map(|group| Some((group.leader?, group.shard?))).collect();
+    let led = groups.iter().filter_map(|group| Some((group.leader.filter(may_suffer)?, group.shard?)));
+    let led: Vec<_> = led.collect();
     if led.is_empty() {
         return one(scene, dice).map(|node| (node, "no home is known".to_owned()));
     }
@@ -20,13 +22,10 @@ pub(super) fn home(scene: Scene<'_>, dice: &mut Dice) -> Result<(u32, String), S
     Ok((leader, format!("the leader of shard {shard}")))
 }
 
-/// Any node that does something.
+/// Any node that does something and may suffer.
 pub(super) fn one(scene: Scene<'_>, dice: &mut Dice) -> Result<u32, String> {
-    one_of(&scene.arena.awake(), dice)
-}
-
-pub(super) fn one_of(nodes: &[u32], dice: &mut Dice) -> Result<u32, String> {
-    if nodes.is_empty() { Err("no node is left".to_owned()) } else { Ok(*dice.pick(nodes)) }
+    let awake: Vec<u32> = scene.arena.awake().into_iter().filter(|node| !scene.spared.contains(node)).collect();
+    if awake.is_empty() { Err("no node is left".to_owned()) } else { Ok(*dice.pick(&awake)) }
 }
 
 /// The same in an order of chance.
@@ -40,6 +39,11 @@ pub(super) fn shuffled<T>(mut items: Vec<T>, dice: &mut Dice) -> Vec<T> {
 /// All nodes but these.
 pub(super) fn others(scene: Scene<'_>, but: &[u32]) -> Vec<u32> {
     scene.arena.nodes().into_iter().filter(|node| !but.contains(node)).collect()
+}
+
+/// Those of them that may suffer.
+pub(super) fn other_victims(scene: Scene<'_>, but: &[u32]) -> Vec<u32> {
+    others(scene, but).into_iter().filter(|node| !scene.spared.contains(node)).collect()
 }
 
 /// Where nobody talks, no wire can be seen to break: two nodes run, and have a leader in common.

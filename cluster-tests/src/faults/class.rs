@@ -182,6 +182,35 @@ impl Class {
         Class::ClockDrift,
     ];
 
+    /// Those that can leave nodes alone, and the wires between these.
+    pub const SPARING: [Class; 25] = [
+        Class::KillHome,
+        Class::Freeze,
+        Class::RestartLoop,
+        Class::Sigterm,
+        Class::Drain,
+        Class::Partition,
+        Class::IsolateHome,
+        Class::OneWayCut,
+        Class::Bridge,
+        Class::Delay,
+        Class::Resets,
+        Class::HalfOpen,
+        Class::SlowLink,
+        Class::DiskFull,
+        Class::FsyncFailure,
+        Class::ReadError,
+        Class::PowerLossOne,
+        Class::WipedDisk,
+        Class::OldBackup,
+        Class::Grow,
+        Class::Shrink,
+        Class::GrowWhileCut,
+        Class::SlowFsync,
+        Class::ClockJump,
+        Class::ClockDrift,
+    ];
+
     /// As it stands in plans and histories: `kill_home`.
     pub fn name(self) -> &'static str {
         self.traits().name

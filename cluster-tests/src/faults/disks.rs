@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::choosing::{home, one, others, shuffled};
+use super::choosing::{home, one, other_victims, shuffled};
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
 use crate::dice::Dice;
@@ -168,7 +168,7 @@ struct PowerLoss {
 impl Fault for PowerLoss {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let (home, why) = home(scene, &mut self.dice)?;
-        let all = shuffled(others(scene, &[]), &mut self.dice);
+        let all = shuffled(other_victims(scene, &[]), &mut self.dice);
         self.victims = if self.class == Class::PowerLossAll { all } else { vec![*self.dice.pick(&[home, all[0]])] };
         Ok(format!("the power of {:?} goes; {why} is node {home}", self.victims))
     }

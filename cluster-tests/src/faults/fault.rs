@@ -10,6 +10,8 @@ pub(super) struct Scene<'a> {
     pub arena: &'a Arena,
     /// Bare JIDs of rooms in which something happens.
     pub rooms: &'a [String],
+    /// Nodes that are left alone, and whose wires to each other are.
+    pub spared: &'a [u32],
 }
 
 /// A node that starts while wires are cut waits until they are not; and the machine may have much else to do.

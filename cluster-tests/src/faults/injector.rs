@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+#[cfg(doc)]
+use super::class::Class;
 use super::class::Lane;
 use super::fault::{Fault, Scene};
 use super::schedule::{Planned, Schedule};
@@ -38,6 +40,8 @@ pub struct Injector<'a> {
     pub recorder: &'a Recorder,
     /// Bare JIDs of rooms in which something happens: faults look for their homes.
     pub rooms: &'a [String],
+    /// Nodes that are left alone, and whose wires to each other are; only classes of [`Class::SPARING`] can.
+    pub spared: &'a [u32],
 }
 
 impl Injector<'_> {
@@ -68,7 +72,7 @@ impl Injector<'_> {
 
     /// From the beginning to the end of one fault.
     fn suffer(&self, planned: &Planned, fault: &mut dyn Fault) -> Result<(), String> {
-        let scene = Scene { arena: self.arena, rooms: self.rooms };
+        let scene = Scene { arena: self.arena, rooms: self.rooms, spared: self.spared };
         let chosen = within(CHOSEN_MAX, "somebody to suffer", || fault.choose(scene));
         self.record(planned, fault, Stage::Begun, chosen.as_ref().unwrap_or_else(|error| error));
         chosen?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use conclave_server::admin::cluster::{ClusterStatus, NodeLine, NodeStands};
 
-use super::choosing::{home, one, others, shuffled};
+use super::choosing::{home, one, other_victims, shuffled};
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
 use crate::dice::Dice;
@@ -47,7 +47,7 @@ struct Kill {
 impl Fault for Kill {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let (home, why) = home(scene, &mut self.dice)?;
-        let rest = shuffled(others(scene, &[home]), &mut self.dice);
+        let rest = shuffled(other_victims(scene, &[home]), &mut self.dice);
         let all = std::iter::once(home).chain(rest.iter().copied());
         self.victims = match self.class {
             Class::KillFollower => rest.into_iter().take(1).collect(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conclave_server::admin::cluster::{NodeLine, NodeStands};
 
-use super::choosing::{one, others};
+use super::choosing::{one, other_victims, others};
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
 use crate::arena::net::between;
@@ -64,7 +64,7 @@ impl Fault for Growth {
         }
         arena.await_serving(self.new, BACK_MAX)?;
         arena.await_whole(MOVED_MAX)?;
-        let leaving = *self.dice.pick(&arena.nodes());
+        let leaving = *self.dice.pick(&other_victims(scene, &[]));
         arena.remove(leaving)?;
         arena.await_end(leaving, MOVED_MAX)?;
         arena.await_whole(MOVED_MAX)?;

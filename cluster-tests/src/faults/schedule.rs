@@ -61,6 +61,15 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// The same, where no wire is broken for longer than this: nobody has to wait for an answer for so long that it is refused.
+    pub fn with_wires_broken_at_most(mut self, most: Duration) -> Schedule {
+        let wires = self.planned.iter_mut().filter(|planned| planned.class.lane() == Lane::Wires);
+        wires.for_each(|planned| planned.lasts = planned.lasts.min(most));
+        self
+    }
+}
+
 /// First each class once in an order of chance, then any as long as there is time.
 fn lane(classes: &[Class], duration: Duration, dice: &mut Dice) -> Vec<Planned> {
     let mut planned = Vec::new();

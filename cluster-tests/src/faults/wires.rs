@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::choosing::{home, one, others, shuffled, two_talk};
+use super::choosing::{home, one, other_victims, others, shuffled, two_talk};
 use super::class::Class;
 use super::fault::{Fault, Scene};
 use crate::arena::flow::{Counts, Flow};
@@ -54,7 +54,7 @@ impl Fault for Lain {
             Class::Partition => self.partition(scene)?,
             Class::IsolateHome => self.isolate_home(scene)?,
             Class::OneWayCut => self.one_way(scene)?,
-            Class::Bridge => self.bridge(scene),
+            Class::Bridge => self.bridge(scene)?,
             Class::Ring => self.ring(scene),
             Class::Delay => self.delay(scene)?,
             _ => self.slow(scene)?,
@@ -96,12 +96,12 @@ impl Lain {
     /// The home of a room is with the majority, or not.
     fn partition(&mut self, scene: Scene<'_>) -> Chosen {
         let (home, why) = home(scene, &mut self.dice)?;
-        let rest = shuffled(others(scene, &[home]), &mut self.dice);
+        let rest = shuffled(other_victims(scene, &[home]), &mut self.dice);
         let with_home = self.dice.below(rest.len().max(1));
-        let (near, far) = rest.split_at(with_home.min(rest.len()));
-        let near: Vec<u32> = std::iter::once(home).chain(near.iter().copied()).collect();
+        let near: Vec<u32> = std::iter::once(home).chain(rest.into_iter().take(with_home)).collect();
+        let far = others(scene, &near);
         self.node = home;
-        Ok((format!("{near:?} | {far:?}; {why} is node {home}"), between(&near, far)))
+        Ok((format!("{near:?} | {far:?}; {why} is node {home}"), between(&near, &far)))
     }
 
     fn isolate_home(&mut self, scene: Scene<'_>) -> Chosen {
@@ -123,12 +123,14 @@ impl Lain {
         Ok((format!("{what}, {why}"), ways))
     }
 
-    fn bridge(&mut self, scene: Scene<'_>) -> (String, Vec<Way>) {
-        let nodes = shuffled(scene.arena.nodes(), &mut self.dice);
+    /// Those that are spared hear each other: on one side of them is a single node then.
+    fn bridge(&mut self, scene: Scene<'_>) -> Chosen {
+        let alone = if scene.spared.is_empty() { Vec::new() } else { vec![one(scene, &mut self.dice)?] };
+        let nodes = shuffled(others(scene, &alone), &mut self.dice);
         let (bridge, rest) = nodes.split_first().map_or((0, &[][..]), |(bridge, rest)| (*bridge, rest));
-        let (one, other) = rest.split_at(rest.len() / 2);
+        let (near, far) = if alone.is_empty() { rest.split_at(rest.len() / 2) } else { (&alone[..], rest) };
         self.node = bridge;
-        (format!("{one:?} | {other:?}; both hear node {bridge}"), between(one, other))
+        Ok((format!("{near:?} | {far:?}; both hear node {bridge}"), between(near, far)))
     }
 
     fn ring(&mut self, scene: Scene<'_>) -> (String, Vec<Way>) {
@@ -157,7 +159,7 @@ impl Lain {
 
     fn of_one_or_all(&mut self, scene: Scene<'_>) -> Chosen {
         let victim = one(scene, &mut self.dice)?;
-        if self.dice.below(2) == 0 {
+        if self.dice.below(2) == 0 && scene.spared.is_empty() {
             let nodes = scene.arena.nodes();
             return Ok(("between all".to_owned(), away(&nodes, &nodes)));
         }
@@ -236,7 +238,14 @@ impl Fault for Stranded {
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         self.before = counts(scene, &self.ways);
-        flows(scene, &self.ways).iter().for_each(|flow| flow.strand_all());
+        self.go_on(scene)
+    }
+
+    /// Connections may have been closed at this very moment, with the last of the nodes, say: then it is those that are made next.
+    fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        if counts(scene, &self.ways).held == self.before.held {
+            flows(scene, &self.ways).iter().for_each(|flow| flow.strand_all());
+        }
         Ok(())
     }
 

@@ -167,7 +167,8 @@ async fn live(order: &Order, arena: &Arc<Arena>, recorder: &Recorder, findings: 
     enter(Phase::Safety);
     let schedule = Schedule::of(order.seed, &order.faults, arena.nodes().len(), order.safety)?;
     let (on, recorded, rooms) = (arena.clone(), recorder.clone(), traffic.rooms());
-    let injected = spawn_blocking(move || Injector { arena: &on, recorder: &recorded, rooms: &rooms }.run(&schedule));
+    let injected =
+        spawn_blocking(move || Injector { arena: &on, recorder: &recorded, rooms: &rooms, spared: &[] }.run(&schedule));
     findings.note(injected.await.map_err(|error| error.to_string())?);
 
     enter(Phase::Heal);

@@ -51,7 +51,7 @@ fn run(nodes: u32, classes: &[Class]) {
     let recorder = Recorder::to(&kept.path().join("history.jsonl")).unwrap();
     let clients = clients::Clients::begin(&arena.doors());
     let rooms = [clients::room()];
-    let result = Injector { arena: &arena, recorder: &recorder, rooms: &rooms }.run(&shortest(classes));
+    let result = Injector { arena: &arena, recorder: &recorder, rooms: &rooms, spared: &[] }.run(&shortest(classes));
     let healed = arena.heal(HEALED_MAX);
     drop(clients);
     let history = recorder.history();

@@ -1,44 +1,39 @@
-//! Scenarios play to their end while faults come and go of which their clients must not notice anything but a pause: what falls is a node on which none
+//! Scenarios play to their end while faults come and go of which their clients must not notice anything but a pause: what suffers are nodes on which none
 //! of them is, and who has its connections elsewhere is told all the same things in the same order.
 //!
 //! `CONCLAVE_SEEDS=100` plays with as many seeds, from `CONCLAVE_SEED` on.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cluster_tests::arena::net::{Way, away, between};
-use cluster_tests::arena::passage::Passage;
+use cluster_tests::Recorder;
 use cluster_tests::arena::{Arena, Ground};
 use cluster_tests::awaiting::LIMIT;
 use cluster_tests::dice::Dice;
+use cluster_tests::faults::{Class, Injector, Schedule};
+use cluster_tests::history::{Event, Stage};
 use conclave_scansion::{Options, Script, Targets, play};
-use tokio::sync::watch;
 
 use crate::homes::room_of;
 use crate::{PROGRAM, more_scenarios, number, spec};
 
-/// Nodes: clients are on two of them, and one falls.
+/// Nodes: clients are on two of them, and the other suffers, with those that come in its place.
 const NODES: u32 = 3;
 
 /// Seeds that are played if nobody says how many, and the first of them.
 const SEEDS: u64 = 2;
 const SEED: u64 = 45;
 
-/// Faults that must have begun while the scenarios of a seed are played; those are played again until they have.
-const FAULTS_MIN: usize = 3;
+/// Faults of so many classes come with a seed: as many seeds in a row as there are classes have each of them once at least.
+const CLASSES: usize = 3;
 
-/// How long a fault lasts, in milliseconds. The home may do nothing in this time, and is replaced or not; a request is refused after 5 s.
-const LASTS_MS: (usize, usize) = (100, 2500);
+/// They begin within this time; the scenarios are played again and again until the last is over.
+const LASTS: Duration = Duration::from_secs(3);
 
-/// Before the next one, in milliseconds.
-const PAUSE_MS: (usize, usize) = (50, 1500);
-
-/// Between two resets of all the connections of a node.
-const RESET_EVERY: Duration = Duration::from_millis(150);
-
-/// What is laid upon the wires; there is one fault at a time.
-const LAYER: u32 = 1;
+/// A home and a client's node that do not hear each other for 5 s have its request refused.
+const WIRES_BROKEN_MAX: Duration = Duration::from_millis(2500);
 
 /// How long a node may take to start, and the cluster to be whole.
 const BACK_MAX: Duration = Duration::from_secs(60);
@@ -47,25 +42,6 @@ const BACK_MAX: Duration = Duration::from_secs(60);
 const OURS: [&str; 4] =
     ["7.4-message-to-all.scs", "7.6-changing-nickname.scs", "9.1-banning-a-user.scs", "10.2-subsequent-configuration.scs"];
 
-/// What is done to one node, or to the wires.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fault {
-    Kill,
-    Freeze,
-    /// Nobody hears it, and it hears nobody.
-    Alone,
-    /// It hears nobody.
-    Deaf,
-    /// Nobody hears it.
-    Mute,
-    /// Its connections break again and again.
-    Resets,
-    /// All wires are late, also those of the others.
-    Late,
-}
-
-const FAULTS: [Fault; 7] = [Fault::Kill, Fault::Freeze, Fault::Alone, Fault::Deaf, Fault::Mute, Fault::Resets, Fault::Late];
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn does_not_keep_a_scenario_from_its_end() {
     let scripts: Vec<Script> = scripts().iter().map(|path| Script::read(path).unwrap()).collect();
@@ -73,17 +49,17 @@ async fn does_not_keep_a_scenario_from_its_end() {
     std::fs::create_dir_all(&said).unwrap();
     let ground = Ground::new(PROGRAM, NODES).said_in(&said);
     let arena = tokio::task::spawn_blocking(|| Arena::start(ground)).await.unwrap().unwrap();
-    let arena = Arc::new(arena);
+    let weather = Weather { arena: Arc::new(arena), scripts, said: said.clone() };
     let first = number("CONCLAVE_SEED").unwrap_or(SEED);
     let seeds = number("CONCLAVE_SEEDS").unwrap_or(SEEDS);
     let mut failed = Vec::new();
     for seed in first..first + seeds {
-        if let Err(why) = play_seed(&arena, &scripts, seed).await {
+        if let Err(why) = weather.play(seed).await {
             failed.push(format!("CONCLAVE_SEED={seed} CONCLAVE_SEEDS=1: {why}"));
         }
-        let healing = arena.clone();
+        let healing = weather.arena.clone();
         let healed = tokio::task::spawn_blocking(move || healing.heal(BACK_MAX)).await.unwrap();
-        let deaths = arena.deaths();
+        let deaths = weather.arena.deaths();
         if healed.is_err() || !deaths.is_empty() {
             failed.push(format!("behind seed {seed}: {healed:?}; ends that nobody caused: {deaths:?}"));
             break;
@@ -100,105 +76,99 @@ fn scripts() -> Vec<PathBuf> {
     if more.is_empty() { OURS.iter().map(|name| spec().join("xep-0045").join(name)).collect() } else { more }
 }
 
-/// All scripts once, and on until enough has fallen.
-async fn play_seed(arena: &Arc<Arena>, scripts: &[Script], seed: u64) -> Result<(), String> {
-    let mut dice = Dice::new(seed);
-    let home = arena.home(&room_of(dice.pick(scripts)));
-    let victim = home.filter(|_| dice.below(4) > 0).unwrap_or(1 + dice.below(NODES as usize) as u32);
-    let doors: Vec<String> = (1..=NODES).filter(|node| *node != victim).filter_map(|node| arena.doors().of(node)).collect();
-    let targets = Targets::parse(&doors.join(",")).unwrap().rotated(dice.below(doors.len()));
-    let options = Options { targets, timeout: LIMIT, exact: true, extra_dir: Some(spec().join("extra")), ..Options::default() };
-
-    let (stop, fallen) = (watch::Sender::new(false), watch::Sender::new(Vec::new()));
-    let weather = Weather { arena: arena.clone(), victim, dice: dice.clone(), stop: stop.subscribe(), fallen: fallen.clone() };
-    let weather = tokio::task::spawn_blocking(move || weather.blow());
-    let first = fallen.subscribe().wait_for(|fallen: &Vec<String>| !fallen.is_empty()).await.map(drop);
-    first.map_err(|error| error.to_string())?;
-
-    let mut played = Ok(());
-    for round in 0.. {
-        if round >= scripts.len() && fallen.borrow().len() >= FAULTS_MIN || weather.is_finished() {
-            break;
-        }
-        let outcome = play(&scripts[round % scripts.len()], &options).await.map_err(|error| error.to_string())?;
-        if !outcome.passed() {
-            played = Err(format!("node {victim} falls: {:#?}; noticed at {}\n{outcome}", *fallen.borrow(), clock()));
-            break;
-        }
-    }
-    stop.send_replace(true);
-    weather.await.map_err(|error| error.to_string())??;
-    played
-}
-
-/// One fault after the other, until it is told to stop.
+/// A cluster, and what is played in it.
 struct Weather {
     arena: Arc<Arena>,
-    victim: u32,
-    dice: Dice,
-    stop: watch::Receiver<bool>,
-    /// What has begun so far.
-    fallen: watch::Sender<Vec<String>>,
+    scripts: Vec<Script>,
+    said: PathBuf,
 }
 
 impl Weather {
-    fn blow(mut self) -> Result<(), String> {
-        while !*self.stop.borrow() {
-            let fault = *self.dice.pick(&FAULTS);
-            let lasts = self.milliseconds(LASTS_MS);
-            self.begin(fault)?;
-            let what = format!("{}: {fault:?} for {} ms", clock(), lasts.as_millis());
-            self.fallen.send_modify(|fallen| fallen.push(what));
-            self.last(fault, lasts);
-            self.end(fault)?;
-            std::thread::sleep(self.milliseconds(PAUSE_MS));
-        }
-        Ok(())
-    }
+    /// All scripts once, and on until the last fault is over. Each fault must have had an effect.
+    async fn play(&self, seed: u64) -> Result<(), String> {
+        let mut dice = Dice::new(seed);
+        let (victim, spared) = self.victim(&mut dice);
+        let classes = classes(seed, &mut dice);
+        let schedule = Schedule::of(seed, &classes, NODES as usize, LASTS)?.with_wires_broken_at_most(WIRES_BROKEN_MAX);
+        let doors: Vec<String> = spared.iter().filter_map(|node| self.arena.doors().of(*node)).collect();
+        let targets = Targets::parse(&doors.join(",")).unwrap().rotated(dice.below(doors.len()));
+        let options =
+            Options { targets, timeout: LIMIT, exact: true, extra_dir: Some(spec().join("extra")), ..Options::default() };
+        let recorder = Recorder::to(&self.said.join("history.jsonl")).map_err(|error| error.to_string())?;
+        let (arena, recorded) = (self.arena.clone(), recorder.clone());
+        let rooms: Vec<String> = self.scripts.iter().map(room_of).collect();
+        let lives: Vec<_> = spared.iter().map(|node| (*node, self.arena.pid(*node))).collect();
+        let injected = tokio::task::spawn_blocking(move || {
+            Injector { arena: &arena, recorder: &recorded, rooms: &rooms, spared: &spared }.run(&schedule)
+        });
 
-    fn begin(&mut self, fault: Fault) -> Result<(), String> {
-        let (arena, victim) = (&self.arena, [self.victim]);
-        let (all, others): (Vec<u32>, Vec<u32>) =
-            ((1..=NODES).collect(), (1..=NODES).filter(|node| *node != self.victim).collect());
-        let held = Passage::held();
-        match fault {
-            Fault::Kill => arena.kill(self.victim)?,
-            Fault::Freeze => arena.freeze(self.victim)?,
-            Fault::Alone => arena.net().lay(LAYER, &between(&victim, &others), held),
-            Fault::Deaf => arena.net().lay(LAYER, &away(&others, &victim), held),
-            Fault::Mute => arena.net().lay(LAYER, &away(&victim, &others), held),
-            Fault::Late => {
-                let most = Duration::from_millis(1 + self.dice.below(60) as u64);
-                arena.net().lay(LAYER, &away(&all, &all), Passage::late(most / 4, most));
+        let mut played = Ok(());
+        for round in 0.. {
+            if round >= self.scripts.len() && injected.is_finished() {
+                break;
             }
-            Fault::Resets => {}
-        }
-        Ok(())
-    }
-
-    fn last(&self, fault: Fault, lasts: Duration) {
-        let start = Instant::now();
-        while start.elapsed() < lasts {
-            if fault == Fault::Resets {
-                let ways: Vec<Way> =
-                    (1..=NODES).filter(|n| *n != self.victim).flat_map(|n| [(n, self.victim), (self.victim, n)]).collect();
-                ways.into_iter().for_each(|way| self.arena.net().flow(way).break_all());
+            let outcome = play(&self.scripts[round % self.scripts.len()], &options).await.map_err(|error| error.to_string())?;
+            if !outcome.passed() {
+                played = Err(format!("noticed at {}\n{outcome}", clock()));
+                break;
             }
-            std::thread::sleep(RESET_EVERY.min(lasts));
         }
+        let injected = injected.await.map_err(|error| error.to_string())?;
+        let faults = Faults::of(&recorder);
+        let felt = faults.all_felt();
+        let hit = lives.iter().find(|(node, pid)| self.arena.pid(*node) != *pid);
+        assert!(hit.is_none(), "a node that was to be left alone has another process: {hit:?}; {:#?}", faults.lines);
+        played.and(injected).and(felt).map_err(|why| format!("node {victim} suffers: {:#?}; {why}", faults.lines))
     }
 
-    fn end(&self, fault: Fault) -> Result<(), String> {
-        self.arena.net().lift(LAYER);
-        match fault {
-            Fault::Kill => self.arena.restart(self.victim, BACK_MAX),
-            Fault::Freeze => self.arena.thaw(self.victim),
-            _ => Ok(()),
+    /// Mostly the home of a room that is played in; and those on which the clients are.
+    fn victim(&self, dice: &mut Dice) -> (u32, Vec<u32>) {
+        let nodes = self.arena.nodes();
+        let home = self.arena.home(&room_of(dice.pick(&self.scripts)));
+        let any = *dice.pick(&nodes);
+        let victim = home.filter(|_| dice.below(4) > 0).unwrap_or(any);
+        (victim, nodes.into_iter().filter(|node| *node != victim).collect())
+    }
+}
+
+fn classes(seed: u64, dice: &mut Dice) -> Vec<Class> {
+    let turn = usize::try_from(seed % Class::SPARING.len() as u64).unwrap_or_default();
+    let mut classes = vec![Class::SPARING[turn]];
+    while classes.len() < CLASSES {
+        let more = *dice.pick(&Class::SPARING);
+        if !classes.contains(&more) {
+            classes.push(more);
         }
     }
+    classes
+}
 
-    fn milliseconds(&mut self, (least, most): (usize, usize)) -> Duration {
-        Duration::from_millis((least + self.dice.below(most - least + 1)) as u64)
+/// What the injector has written down.
+struct Faults {
+    lines: Vec<String>,
+    begun: BTreeSet<u32>,
+    felt: BTreeSet<u32>,
+}
+
+impl Faults {
+    fn of(recorder: &Recorder) -> Faults {
+        let mut faults = Faults { lines: Vec::new(), begun: BTreeSet::new(), felt: BTreeSet::new() };
+        for line in recorder.history().lines {
+            let Event::Fault(fault) = line.event else { continue };
+            let at = Duration::from_micros(line.at);
+            faults.lines.push(format!("{at:.3?} {} (no. {}) {:?}: {}", fault.class, fault.fault, fault.stage, fault.detail));
+            match fault.stage {
+                Stage::Begun => drop(faults.begun.insert(fault.fault)),
+                Stage::Felt => drop(faults.felt.insert(fault.fault)),
+                Stage::Ended => {}
+            }
+        }
+        faults
+    }
+
+    fn all_felt(&self) -> Result<(), String> {
+        let unfelt: Vec<_> = self.begun.difference(&self.felt).collect();
+        if unfelt.is_empty() && !self.begun.is_empty() { Ok(()) } else { Err(format!("faults that were never felt: {unfelt:?}")) }
     }
 }
 
