@@ -84,6 +84,8 @@ pub enum Class {
 pub(super) enum Lane {
     /// What takes a node away: at most one such thing at a time.
     Lives,
+    /// Nodes come into the cluster, and go out of it.
+    Members,
     /// Between nodes.
     Wires,
     /// Between clients and nodes.
@@ -136,9 +138,9 @@ const TRAITS: [Traits; Class::ALL.len()] = [
     traits(Class::PowerLossAll, "power_loss_all", Lane::Lives, 1, 0..=2000),
     traits(Class::WipedDisk, "wiped_disk", Lane::Lives, 3, 500..=3000),
     traits(Class::OldBackup, "old_backup", Lane::Lives, 3, 500..=3000),
-    traits(Class::Grow, "grow", Lane::Lives, 2, 500..=3000),
-    traits(Class::Shrink, "shrink", Lane::Lives, 3, 500..=3000),
-    traits(Class::GrowWhileCut, "grow_while_cut", Lane::Lives, 3, 1000..=5000),
+    traits(Class::Grow, "grow", Lane::Members, 2, 500..=3000),
+    traits(Class::Shrink, "shrink", Lane::Members, 3, 500..=3000),
+    traits(Class::GrowWhileCut, "grow_while_cut", Lane::Members, 3, 1000..=5000),
     traits(Class::SlowFsync, "slow_fsync", Lane::Ground, 1, 1000..=10_000),
     traits(Class::ClockJump, "clock_jump", Lane::Ground, 1, 1000..=10_000),
     traits(Class::ClockDrift, "clock_drift", Lane::Ground, 1, 2000..=10_000),

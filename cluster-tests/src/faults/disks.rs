@@ -72,6 +72,10 @@ impl Fault for Failing {
         self.victim
     }
 
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim]
+    }
+
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         (self.before, self.begun) = (scene.arena.suffered(self.victim)?.failed, Instant::now());
         if self.class == Class::ReadError {
@@ -175,6 +179,10 @@ impl Fault for PowerLoss {
 
     fn node(&self) -> u32 {
         if self.class == Class::PowerLossAll { 0 } else { self.victims.first().copied().unwrap_or_default() }
+    }
+
+    fn held(&self) -> Vec<u32> {
+        self.victims.clone()
     }
 
     /// All at once, before anything else is done.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claims::Claims;
 use crate::arena::Arena;
 
 /// Where faults happen.
@@ -12,6 +13,8 @@ pub(super) struct Scene<'a> {
     pub rooms: &'a [String],
     /// Nodes that are left alone, and whose wires to each other are.
     pub spared: &'a [u32],
+    /// What no other fault may take the life of.
+    pub claims: &'a Claims,
 }
 
 /// A node that starts while wires are cut waits until they are not; and the machine may have much else to do.
@@ -25,6 +28,11 @@ pub(super) trait Fault: Send {
     /// The node that it concerns most; 0 if there is none.
     fn node(&self) -> u32 {
         0
+    }
+
+    /// The nodes that are in its hands, from its choice to its end: whether they live, or belong to the cluster, is its business alone.
+    fn held(&self) -> Vec<u32> {
+        Vec::new()
     }
 
     /// From now on.

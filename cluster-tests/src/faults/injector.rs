@@ -1,9 +1,10 @@
 //! Does what a schedule says, and writes down what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::claims::Claims;
 #[cfg(doc)]
 use super::class::Class;
 use super::class::Lane;
@@ -27,6 +28,9 @@ const FELT_MAX: Duration = Duration::from_secs(15);
 
 /// Between two faults of a lane that is behind its time.
 const PAUSE_MIN: Duration = Duration::from_millis(300);
+
+/// Behind this time a fault whose class was there before is left out.
+const LATE_MAX: Duration = Duration::from_secs(15);
 
 /// For anybody to be there who can suffer: all may have been killed just now.
 const CHOSEN_MAX: Duration = Duration::from_secs(60);
@@ -52,37 +56,53 @@ impl Injector<'_> {
         for planned in &schedule.planned {
             lanes.entry(planned.class.lane()).or_default().push(planned);
         }
-        let (start, troubles) = (Instant::now(), Mutex::new(Vec::new()));
+        let (start, claims, troubles) = (Instant::now(), Claims::default(), Mutex::new(Vec::new()));
         std::thread::scope(|threads| {
             for lane in lanes.values() {
-                threads.spawn(|| lane.iter().for_each(|planned| self.play(planned, start, &troubles)));
+                threads.spawn(|| self.play_all(lane, start, &claims, &troubles));
             }
         });
         let troubles = std::mem::take(&mut *lock(&troubles));
         if troubles.is_empty() { Ok(()) } else { Err(troubles.join("\n")) }
     }
 
-    fn play(&self, planned: &Planned, start: Instant, troubles: &Mutex<Vec<String>>) {
+    /// One after the other. What takes members in and out lasts as long as it takes: what is far behind its time then, and was there already, is left out.
+    fn play_all(&self, lane: &[&Planned], start: Instant, claims: &Claims, troubles: &Mutex<Vec<String>>) {
+        let mut played = BTreeSet::new();
+        for planned in lane {
+            let is_late = start.elapsed() > planned.at + LATE_MAX;
+            if played.insert(planned.class) || !is_late {
+                self.play(planned, start, claims, troubles);
+            }
+        }
+    }
+
+    fn play(&self, planned: &Planned, start: Instant, claims: &Claims, troubles: &Mutex<Vec<String>>) {
         std::thread::sleep(planned.at.saturating_sub(start.elapsed()).max(PAUSE_MIN));
         let mut fault = planned.class.fault(planned.number, Dice::new(planned.seed));
-        if let Err(trouble) = self.suffer(planned, &mut *fault) {
+        if let Err(trouble) = self.suffer(planned, &mut *fault, claims) {
             lock(troubles).push(format!("{} (no. {}): {trouble}", planned.class, planned.number));
         }
     }
 
     /// From the beginning to the end of one fault.
-    fn suffer(&self, planned: &Planned, fault: &mut dyn Fault) -> Result<(), String> {
-        let scene = Scene { arena: self.arena, rooms: self.rooms, spared: self.spared };
-        let chosen = within(CHOSEN_MAX, "somebody to suffer", || fault.choose(scene));
+    fn suffer(&self, planned: &Planned, fault: &mut dyn Fault, claims: &Claims) -> Result<(), String> {
+        let scene = Scene { arena: self.arena, rooms: self.rooms, spared: self.spared, claims };
+        let chosen = within(CHOSEN_MAX, "somebody to suffer", || choose(planned, fault, scene));
         self.record(planned, fault, Stage::Begun, chosen.as_ref().unwrap_or_else(|error| error));
         chosen?;
         let lasted = fault.begin(scene).and_then(|()| self.last(planned, fault, scene));
         let ended = fault.end(scene);
+        if let Some(proof) = if matches!(lasted, Ok(false)) { fault.felt(scene) } else { None } {
+            self.record(planned, fault, Stage::Felt, &proof);
+        }
+        claims.release(&fault.held());
         self.record(planned, fault, Stage::Ended, ended.as_ref().unwrap_or_else(|error| error));
-        lasted.and(ended).map(drop)
+        lasted.map(drop).and(ended).map(drop)
     }
 
-    fn last(&self, planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<(), String> {
+    /// Whether it was felt.
+    fn last(&self, planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<bool, String> {
         let (start, mut felt) = (Instant::now(), false);
         loop {
             if let Some(proof) = if felt { None } else { fault.felt(scene) } {
@@ -91,7 +111,7 @@ impl Injector<'_> {
             }
             let elapsed = start.elapsed();
             if elapsed >= planned.lasts + if felt { Duration::ZERO } else { FELT_MAX } {
-                return Ok(());
+                return Ok(felt);
             }
             std::thread::sleep(LOOK.min(planned.lasts.saturating_sub(elapsed).max(LOOK / 5)));
             fault.go_on(scene)?;
@@ -103,4 +123,16 @@ impl Injector<'_> {
         let line = FaultLine { fault: number, class, stage, detail: detail.to_owned() };
         self.recorder.record(SESSION, fault.node(), "", Event::Fault(line));
     }
+}
+
+/// Who breaks wires may break those of anybody; who takes lives leaves alone what is in the hands of others.
+fn choose(planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<String, String> {
+    if !matches!(planned.class.lane(), Lane::Lives | Lane::Members) {
+        return fault.choose(scene);
+    }
+    scene.claims.claim(|claimed| {
+        let spared = [scene.spared, claimed].concat();
+        let chosen = fault.choose(Scene { spared: &spared, ..scene })?;
+        Ok((chosen, fault.held()))
+    })
 }

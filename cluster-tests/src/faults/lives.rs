@@ -62,6 +62,10 @@ impl Fault for Kill {
         self.victims.first().copied().unwrap_or_default()
     }
 
+    fn held(&self) -> Vec<u32> {
+        self.victims.clone()
+    }
+
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         self.victims.iter().try_for_each(|node| scene.arena.kill(*node))
     }
@@ -98,6 +102,10 @@ impl Fault for Freeze {
         self.victim
     }
 
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim]
+    }
+
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         scene.arena.freeze(self.victim)
     }
@@ -130,6 +138,10 @@ impl Fault for RestartLoop {
 
     fn node(&self) -> u32 {
         self.victim
+    }
+
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
@@ -183,6 +195,10 @@ impl Fault for Sigterm {
         self.victim
     }
 
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim]
+    }
+
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         scene.arena.tell_to_end(self.victim)
     }
@@ -213,6 +229,10 @@ impl Fault for Drain {
 
     fn node(&self) -> u32 {
         self.victim
+    }
+
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {

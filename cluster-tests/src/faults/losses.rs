@@ -14,13 +14,15 @@ const REFUSED_MAX: Duration = Duration::from_secs(30);
 const REPLACED_MAX: Duration = Duration::from_secs(90);
 
 pub(super) fn loss(class: Class, dice: Dice) -> Box<dyn Fault> {
-    Box::new(Loss { class, dice, victim: 0, refused: false })
+    Box::new(Loss { class, dice, victim: 0, new: 0, refused: false })
 }
 
 struct Loss {
     class: Class,
     dice: Dice,
     victim: u32,
+    /// Who comes in its place.
+    new: u32,
     /// Whether the old one was seen to end by itself.
     refused: bool,
 }
@@ -37,6 +39,10 @@ impl Fault for Loss {
 
     fn node(&self) -> u32 {
         self.victim
+    }
+
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim, self.new]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
@@ -70,7 +76,8 @@ impl Fault for Loss {
         let start = Instant::now();
         arena.remove(victim)?;
         let removed = start.elapsed();
-        let new = arena.invite()?;
+        let new = scene.claims.invited(arena)?;
+        self.new = new;
         arena.restart(new, BACK_MAX)?;
         let serves = start.elapsed();
         arena.await_whole(REPLACED_MAX)?;

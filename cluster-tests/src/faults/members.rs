@@ -7,6 +7,7 @@ use conclave_server::admin::cluster::{NodeLine, NodeStands};
 use super::choosing::{one, other_victims, others};
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
+use crate::arena::lives::within;
 use crate::arena::net::between;
 use crate::arena::passage::Passage;
 use crate::dice::Dice;
@@ -15,11 +16,11 @@ use crate::dice::Dice;
 const MOVED_MAX: Duration = Duration::from_secs(90);
 
 pub(super) fn growth(class: Class, number: u32, dice: Dice) -> Box<dyn Fault> {
-    Box::new(Growth { class, number, dice, new: 0 })
+    Box::new(Growth { class, number, dice, new: 0, leaving: 0 })
 }
 
 pub(super) fn shrink(dice: Dice) -> Box<dyn Fault> {
-    Box::new(Shrink { dice, victim: 0 })
+    Box::new(Shrink { dice, victim: 0, new: 0 })
 }
 
 struct Growth {
@@ -27,6 +28,7 @@ struct Growth {
     number: u32,
     dice: Dice,
     new: u32,
+    leaving: u32,
 }
 
 impl Fault for Growth {
@@ -38,13 +40,17 @@ impl Fault for Growth {
         self.new
     }
 
+    fn held(&self) -> Vec<u32> {
+        vec![self.new, self.leaving]
+    }
+
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         if self.class == Class::GrowWhileCut {
             let alone = one(scene, &mut self.dice)?;
             let ways = between(&[alone], &others(scene, &[alone]));
             scene.arena.net().lay(self.number, &ways, Passage::held());
         }
-        self.new = scene.arena.invite()?;
+        self.new = scene.claims.invited(scene.arena)?;
         scene.arena.begin(self.new)
     }
 
@@ -64,7 +70,7 @@ impl Fault for Growth {
         }
         arena.await_serving(self.new, BACK_MAX)?;
         arena.await_whole(MOVED_MAX)?;
-        let leaving = *self.dice.pick(&other_victims(scene, &[]));
+        let leaving = self.who_leaves(scene)?;
         arena.remove(leaving)?;
         arena.await_end(leaving, MOVED_MAX)?;
         arena.await_whole(MOVED_MAX)?;
@@ -72,9 +78,29 @@ impl Fault for Growth {
     }
 }
 
+impl Growth {
+    /// Any but those that are in the hands of others just now.
+    fn who_leaves(&mut self, scene: Scene<'_>) -> Result<u32, String> {
+        self.leaving = within(MOVED_MAX, "a node that can go", || {
+            scene.claims.claim(|claimed| {
+                let others: Vec<u32> = claimed.iter().copied().filter(|node| *node != self.new).collect();
+                let free = other_victims(scene, &others);
+                if free.is_empty() {
+                    return Err("all are broken".to_owned());
+                }
+                let leaving = *self.dice.pick(&free);
+                Ok((leaving, vec![leaving]))
+            })
+        })?;
+        Ok(self.leaving)
+    }
+}
+
 struct Shrink {
     dice: Dice,
     victim: u32,
+    /// Who comes in its place.
+    new: u32,
 }
 
 impl Fault for Shrink {
@@ -85,6 +111,10 @@ impl Fault for Shrink {
 
     fn node(&self) -> u32 {
         self.victim
+    }
+
+    fn held(&self) -> Vec<u32> {
+        vec![self.victim, self.new]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
@@ -98,7 +128,8 @@ impl Fault for Shrink {
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let arena = scene.arena;
         arena.await_end(self.victim, MOVED_MAX)?;
-        let new = arena.invite()?;
+        let new = scene.claims.invited(arena)?;
+        self.new = new;
         arena.restart(new, BACK_MAX)?;
         arena.await_whole(MOVED_MAX)?;
         Ok(format!("node {new} came in place of node {}", self.victim))

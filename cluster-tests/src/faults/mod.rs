@@ -1,6 +1,7 @@
 //! What is done to the nodes of a run: classes of faults, schedules of them from a seed, and the one who does it.
 
 mod choosing;
+mod claims;
 mod class;
 mod clients;
 mod clocks;

@@ -34,8 +34,8 @@ pub struct Planned {
 
 impl Schedule {
     /// Faults of these classes for a cluster of so many nodes. Every class is there at least once, also if it then takes longer than the duration;
-    /// without classes there are no faults. What takes nodes away, what breaks wires between nodes, and what breaks those of clients come each one
-    /// after the other, and the three beside each other.
+    /// without classes there are no faults. What takes nodes away, what takes them in or out, what breaks wires between nodes, what breaks those of clients,
+    /// and what nodes stand on come each one after the other, and the five beside each other.
     ///
     /// # Errors
     ///
