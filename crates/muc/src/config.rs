@@ -157,6 +157,12 @@ pub const FIELDS: &[ConfigField] = &[
 const ALIASES: &[ConfigField] = &[members_only::ALLOW_MEMBER_INVITES];
 
 impl RoomConfig {
+    /// As a room is that nobody has configured.
+    pub(crate) fn at_creation(service: &Service) -> RoomConfig {
+        let kept = HISTORY_DEFAULT.min(service.history_max);
+        RoomConfig { history_length: kept, default_history: kept, ..RoomConfig::default() }
+    }
+
     /// The form for the owner (§10.2).
     pub fn form(&self) -> DataForm {
         let mut form = DataForm::new(FormKind::Form, ns::MUC_ROOMCONFIG);
@@ -176,7 +182,10 @@ impl RoomConfig {
                 .chain(ALIASES)
                 .find(|field| field.var == submitted.var)
                 .ok_or_else(|| FormError::new(&submitted.var, "is no field of this form"))?;
-            (field.set)(&mut config, submitted, service)?;
+            // What comes back as it was shown is no wish, and may be more than the service allows by now.
+            if (field.show)(self).values != submitted.values {
+                (field.set)(&mut config, submitted, service)?;
+            }
         }
         password::settle(self, &mut config, form)?;
         Ok(config)

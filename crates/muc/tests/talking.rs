@@ -211,3 +211,31 @@ fn history_has_a_bound_in_bytes() {
     }
     assert_eq!(stage.play(&join("ann", "Ann")).matches("<body>").count(), 8);
 }
+
+#[test]
+fn a_service_that_allows_less_than_before_shows_less_and_takes_the_form_as_it_was() {
+    let mut stage = Stage::opened();
+    for number in 0..10 {
+        stage.play(&format!("owner: <message type='groupchat' to='r@c'><body>{number}</body></message>"));
+    }
+    stage.service.history_max = 3;
+    assert_eq!(stage.play(&join("ann", "Ann")).matches("<body>").count(), 3);
+    let as_it_was = [("muc#roomconfig_historylength", "20"), ("muc#roomconfig_roomname", "Den")];
+    let said = stage.play(&configure(&as_it_was));
+    assert!(said.contains("type='result'"), "{said}");
+    let said = stage.play(&configure(&[("muc#roomconfig_historylength", "19")]));
+    assert!(said.contains("bad-request") && said.contains("from 0 to 3"), "{said}");
+}
+
+#[test]
+fn a_new_room_keeps_no_more_than_the_service_allows() {
+    let mut stage = Stage::new();
+    stage.service.history_max = 2;
+    stage.play(&join("owner", "Owner"));
+    stage.play(&configure(&[]));
+    for number in 0..5 {
+        stage.play(&format!("owner: <message type='groupchat' to='r@c'><body>{number}</body></message>"));
+    }
+    stage.service.history_max = 50;
+    assert_eq!(stage.play(&join("ann", "Ann")).matches("<body>").count(), 2);
+}

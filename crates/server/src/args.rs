@@ -53,8 +53,8 @@ directory is conclave-dev/node1.";
 const CLUSTER_HELP: &str = "A cluster begins with `cluster init` on one machine and `serve` there. For each further node: `cluster invite HOST:PORT` at a \
 node that runs, with the address at which the others will reach the new one; `cluster join TOKEN` on the new machine; then `serve` there.";
 
-const SETTINGS_HELP: &str = "The cluster keeps these settings itself. What the settings of a node say of them counts when the cluster is made; a node says in its log \
-where that is not what holds. Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
+const SETTINGS_HELP: &str = "The cluster keeps these settings itself. What the settings of a node say of them counts when the cluster is made; a node that starts says \
+in its log where that is not what holds. Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
 
 const NODE_HELP: &str =
     "Any node of the cluster can be asked. Beside `conclave dev` the data directory of the first is conclave-dev/node1.";
@@ -211,14 +211,14 @@ pub struct ServiceSettings {
 /// What can be done with the settings of the service.
 #[derive(Subcommand, Debug)]
 pub enum SettingsCommand {
-    /// Lists them, with what holds
+    /// Lists them as the node has heard of them last
     List(AsJson),
     /// Changes one, on all nodes and at once; it stays so when they are started again
     Set {
         /// Its name
         key: String,
-        /// What it is to be; `admins` takes any number of accounts
-        #[arg(value_name = "VALUE")]
+        /// What it is to be. `admins` takes any number of accounts, with blanks between them; "" is none
+        #[arg(value_name = "VALUE", required = true, allow_negative_numbers = true)]
         values: Vec<String>,
     },
 }

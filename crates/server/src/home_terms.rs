@@ -25,8 +25,11 @@ pub struct HomeTerms {
 /// As meta says from now on; `secret` is that of occupant ids.
 pub fn follow(settings: &Settings, secret: [u8; 32], mut meta: watch::Receiver<Arc<Meta>>) -> watch::Receiver<HomeTerms> {
     let own = settings.of_the_service();
-    let mut last = meta.borrow_and_update().service().clone();
-    say_what_is_overruled(settings, &last);
+    let mut last = {
+        let meta = meta.borrow_and_update();
+        say_what_is_overruled(settings, &meta);
+        meta.service().clone()
+    };
     let (terms, followed) = watch::channel(HomeTerms::read(&last, &own, secret));
     vital::spawn("the watch over the service's settings", async move {
         while meta.changed().await.is_ok() {
@@ -68,11 +71,13 @@ impl HomeTerms {
     }
 }
 
-fn say_what_is_overruled(settings: &Settings, service: &ServiceSettings) {
-    for (key, own, holds) in settings.overruled(service) {
+fn say_what_is_overruled(settings: &Settings, meta: &Meta) {
+    for (key, own, holds) in settings.overruled(meta.service(), meta.shards()) {
+        let change =
+            if meta.service().contains_key(key) { "; `conclave settings set` changes it for all nodes" } else { ", for ever" };
         warn!(
-            "`{key}` is {own:?} in this node's settings, and {holds:?} in the service, which holds: `conclave settings set` changes it for all nodes; what a \
-             node is told counts when the cluster is made"
+            "`{key}` is {own:?} in this node's settings, and {holds:?} in the cluster, which holds: what a node is told of it counts when the cluster is \
+             made{change}"
         );
     }
 }

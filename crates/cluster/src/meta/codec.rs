@@ -287,6 +287,7 @@ pub fn encode_outcome(outcome: &Result<MetaDone, MetaRefusal>) -> Vec<u8> {
         }
         Ok(MetaDone::Invited(node)) => To::Invited(*node),
         Ok(MetaDone::Account(jid)) => To::Account(jid.to_string()),
+        Ok(MetaDone::Set(was)) => To::Set(was.clone()),
         Err(refusal) => To::Refused(wire::Refusal { refusal: Some(encode_refusal(refusal)) }),
     };
     wire::Outcome { outcome: Some(outcome) }.encode_to_vec()
@@ -325,6 +326,7 @@ pub fn decode_outcome(bytes: &[u8]) -> Decoded<Result<MetaDone, MetaRefusal>> {
         From::Registered(new) => Ok(MetaDone::Registered(Incarnation { node: new.node, number: new.incarnation })),
         From::Invited(node) => Ok(MetaDone::Invited(node)),
         From::Account(jid) => Ok(MetaDone::Account(BareJid::from_stored(&jid))),
+        From::Set(was) => Ok(MetaDone::Set(was)),
         From::Refused(refused) => Err(decode_refusal(refused.refusal.ok_or_else(|| Undecodable::lacks("a refusal"))?)),
     })
 }

@@ -12,7 +12,7 @@ const INVITATION_MS: u64 = 60 * 60 * 1000;
 /// Nodes that may be invited at a time: each has a certificate that is good for an hour.
 const INVITED_MAX: usize = 64;
 
-type Decided = Result<(Vec<MetaChange>, MetaDone), MetaRefusal>;
+pub(super) type Decided = Result<(Vec<MetaChange>, MetaDone), MetaRefusal>;
 
 impl Meta {
     /// Judges a request. All of the changes are one entry; none means that it is so already.
@@ -29,7 +29,7 @@ impl Meta {
             MetaRequest::Remove { node } => self.remove(*node)?,
             MetaRequest::Made { shard, voters } => self.made(*shard, voters),
             MetaRequest::RaiseFeatureLevel { to } => self.raise_feature_level(*to)?,
-            MetaRequest::Set { key, value } => self.set(key, value)?,
+            MetaRequest::Set { key, value } => return self.set(key, value),
             MetaRequest::Account(request) => {
                 let change = self.accounts.decide(request).map_err(MetaRefusal::Account)?;
                 let (AccountChange::Put(jid, _) | AccountChange::Delete(jid)) = &change else {

@@ -123,6 +123,8 @@ pub enum MetaDone {
     Invited(u32),
     /// The account that was changed.
     Account(BareJid),
+    /// The setting is what it is to be; it was this.
+    Set(String),
 }
 
 /// Why a request is refused.

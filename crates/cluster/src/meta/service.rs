@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Meta, MetaChange, MetaRefusal};
+use super::decide::Decided;
+use super::{Meta, MetaChange, MetaDone, MetaRefusal};
 
 /// Settings by their keys, as text. What a text may be is the business of who sets it and who goes by it.
 pub type ServiceSettings = BTreeMap<String, String>;
@@ -34,14 +35,15 @@ impl Meta {
         (!new.is_empty()).then_some(MetaChange::Service(new))
     }
 
-    pub(super) fn set(&self, key: &str, value: &str) -> Result<Vec<MetaChange>, MetaRefusal> {
+    pub(super) fn set(&self, key: &str, value: &str) -> Decided {
         let is = self.service.get(key).ok_or_else(|| MetaRefusal::NoSuchSetting(key.to_owned()))?;
         if is == value {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), MetaDone::Set(is.clone())));
         }
         if LASTING.contains(&key) {
             return Err(MetaRefusal::Lasting(key.to_owned()));
         }
-        Ok(vec![MetaChange::Service(ServiceSettings::from([(key.to_owned(), value.to_owned())]))])
+        let changed = ServiceSettings::from([(key.to_owned(), value.to_owned())]);
+        Ok((vec![MetaChange::Service(changed)], MetaDone::Set(is.clone())))
     }
 }

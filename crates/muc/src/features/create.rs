@@ -25,7 +25,7 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, seat: Seat, nick: Nick, con
     // A password given at creation is the room's from the start.
     let secret = password::given(stanza).filter(|secret| !secret.is_empty());
     let lang = stanza.head.lang.as_deref().unwrap_or_default().to_owned();
-    let config = RoomConfig { secret, lang, ..RoomConfig::default() };
+    let config = RoomConfig { secret, lang, ..RoomConfig::at_creation(service) };
     let occupant_key = keyed_hash(&service.secret, &format!("{} {}", room.jid(), context.now.0));
     Ok(join::creation(nick, seat, Creation { config, occupant_key }))
 }

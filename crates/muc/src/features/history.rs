@@ -7,6 +7,7 @@ use conclave_xmpp::{Field, FieldKind, Presence, Timestamp, ns};
 use crate::change::HistoryWish;
 use crate::config::{ConfigField, RoomConfig, number_of};
 use crate::effect::{Message, View, What};
+use crate::request::Context;
 use crate::room::Open;
 
 /// Bytes of all that a room keeps for newcomers, at most: each of them gets it at once. Some thousand lines fit.
@@ -39,8 +40,15 @@ pub(crate) const DEFAULT: ConfigField = ConfigField {
     },
 };
 
-/// What a joining client asks for, with times resolved. An attribute that cannot be read counts as missing.
-pub(crate) fn wish(stanza: &Presence, config: &RoomConfig, now: Timestamp) -> HistoryWish {
+/// What a joining client asks for, with times resolved, and no more than the service allows by now, whatever the room may keep.
+pub(crate) fn wish(stanza: &Presence, config: &RoomConfig, context: &Context) -> HistoryWish {
+    let wish = asked_for(stanza, config, context.now);
+    let max = u64::from(context.service.history_max);
+    HistoryWish { stanzas: Some(wish.stanzas.map_or(max, |stanzas| stanzas.min(max))), ..wish }
+}
+
+/// An attribute that cannot be read counts as missing.
+fn asked_for(stanza: &Presence, config: &RoomConfig, now: Timestamp) -> HistoryWish {
     let x = stanza.payloads.iter().find(|payload| payload.is("x", ns::MUC));
     let by_default = HistoryWish { stanzas: Some(u64::from(config.default_history)), ..HistoryWish::default() };
     let Some(history) = x.and_then(|x| x.child("history", ns::MUC)) else { return by_default };

@@ -38,7 +38,7 @@ pub(crate) fn decide(room: &Room, stanza: &Presence, request: &Request, context:
     };
     let renamed = nick != asked;
     let replaces = detached::comes_back(open, &request.session, &nick);
-    let history = history::wish(stanza, &open.config, context.now);
+    let history = history::wish(stanza, &open.config, context);
     Ok(joined(Join { seat, nick, role, renamed, replaces, history, creation: None }))
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn decide_again(
     context: &Context,
 ) -> Result<Outcome, Refusal> {
     let role = open.occupants.get(nick).map_or(Role::None, |occupant| occupant.role);
-    let history = history::wish(stanza, &open.config, context.now);
+    let history = history::wish(stanza, &open.config, context);
     let seat = seat(stanza, request, context)?;
     let replaces = detached::comes_back(open, &request.session, nick);
     Ok(joined(Join { seat, nick: nick.clone(), role, renamed: false, replaces, history, creation: None }))

@@ -77,7 +77,7 @@ impl Rooms for Node {
     }
 }
 
-pub(super) async fn ask(node: &Node, request: MetaRequest) -> Result<(), String> {
+async fn ask(node: &Node, request: MetaRequest) -> Result<(), String> {
     node.cluster.ask(request).await.map(|_| ()).map_err(|error| error.to_string())
 }
 

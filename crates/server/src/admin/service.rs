@@ -1,23 +1,28 @@
 //! The settings of the service: listed as this node has heard of them, and changed by the cluster.
 
-use conclave_cluster::meta::{MetaRequest, ServiceSettings};
+use conclave_cluster::meta::{MetaDone, MetaRequest, ServiceSettings};
 
 use super::listener::later;
-use super::of_node::ask as ask_meta;
 use super::{Answer, Ask, Reason, SettingLine};
 use crate::run::Node;
 use crate::settings::{SERVICE_KEYS, check_service_setting};
 
 pub(super) async fn answer(ask: Ask, node: &Node) -> Answer {
-    let before = node.cluster.meta().borrow().service().clone();
-    let Ask::Set { key, value } = ask else { return Answer::Settings { settings: lines(before) } };
+    let Ask::Set { key, value } = ask else {
+        return Answer::Settings { settings: lines(node.cluster.meta().borrow().service().clone()) };
+    };
     match check_service_setting(&key, &value) {
-        Ok(to) => {
-            let from = before.get(&key).cloned().unwrap_or_default();
-            let request = MetaRequest::Set { key, value: to.clone() };
-            later(Box::pin(ask_meta(node, request)), |()| Answer::Set { from, to }).await
-        }
+        Ok(to) => later(Box::pin(set(node, key, to.clone())), |from| Answer::Set { from, to }).await,
         Err(text) => Answer::Refused { reason: Reason::Invalid, text },
+    }
+}
+
+/// What it was.
+async fn set(node: &Node, key: String, value: String) -> Result<String, String> {
+    match node.cluster.ask(MetaRequest::Set { key, value }).await {
+        Ok(MetaDone::Set(from)) => Ok(from),
+        Ok(_) => Err("the cluster answers something else; are its nodes of other versions?".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

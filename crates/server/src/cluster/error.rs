@@ -87,8 +87,11 @@ pub enum MetaError {
     /// The rules do not allow it.
     #[error(transparent)]
     Refused(MetaRefusal),
-    /// No leader took it in time. It may be done later all the same.
-    #[error("the cluster did not take it within {} s: {why}. Try again; see whether most of its nodes run", .limit.as_secs())]
+    /// Nobody has confirmed it in time. It may be done later all the same.
+    #[error(
+        "the cluster has not confirmed it within {} s: {why}. It may be done all the same: look before you try again, and see whether most of its nodes run",
+        .limit.as_secs()
+    )]
     Late {
         /// How long was tried.
         limit: Duration,

@@ -41,7 +41,7 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
     match done {
         MetaDone::Registered(incarnation) => Ok(incarnation),
         // Whoever watches over the incarnation finds the right one.
-        MetaDone::Done | MetaDone::Invited(_) | MetaDone::Account(_) => {
+        MetaDone::Done | MetaDone::Invited(_) | MetaDone::Account(_) | MetaDone::Set(_) => {
             Ok(current(&inner.meta(), inner.node).unwrap_or_default())
         }
     }

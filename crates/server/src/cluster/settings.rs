@@ -7,7 +7,9 @@ use std::time::Duration;
 use conclave_cluster::meta::ServiceSettings;
 
 use crate::run::Addresses;
-use crate::settings::Settings;
+use crate::settings::{Settings, check_service_setting};
+
+const NODE_SILENT_MS: &str = "node_silent_ms";
 
 /// Everything that [`super::Cluster::start`] needs to know.
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ impl Default for ClusterTiming {
 impl ClusterTiming {
     /// As the service has it.
     pub(super) fn by(self, service: &ServiceSettings) -> ClusterTiming {
-        let said = service.get("node_silent_ms").and_then(|text| text.parse().ok());
+        let said = service.get(NODE_SILENT_MS).and_then(|text| check_service_setting(NODE_SILENT_MS, text).ok()?.parse().ok());
         ClusterTiming { silent_max: said.map_or(self.silent_max, Duration::from_millis), ..self }
     }
 

@@ -5,7 +5,7 @@ use super::key::{Key, Takes};
 /// One table for the struct, the defaults and the keys. The unit says what 0 means, where it may be.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:literal, $range:expr, $unit:literal;)+) => {
-        /// The limits of a node. A rate of 0, and 0 connections per address, are no limit.
+        /// The limits of a node, and among them those of the service, which the cluster keeps. A rate of 0, and 0 connections per address, are no limit.
         #[derive(Clone, PartialEq, Eq, Debug)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: $type,)+
@@ -65,7 +65,7 @@ limits! {
     rooms_max: usize = 10_000, 1..=10_000_000, "rooms";
     /// Occupants of one room; a room's own limit can only be lower.
     occupants_per_room_max: u32 = 1_000, 2..=100_000, "occupants";
-    /// Messages of history that a room may keep for those who join.
+    /// Messages of history that a room may keep, and newcomers are shown, at most.
     history_max: u32 = 100, 0..=10_000, "messages; 0 for none";
     /// Entries of a shard that stay in the log behind its last checkpoint: a replica that is further behind gets the whole state instead.
     log_entries_kept: u64 = 1_000, 0..=10_000_000, "entries";

@@ -25,6 +25,9 @@ pub const SERVICE_KEYS: [&str; 13] = [
     "room_lock_seconds_max",
 ];
 
+/// As it was when the cluster was made, for ever.
+const SHARDS: &str = "shards";
+
 /// What every node of the service goes by, but for the domains, which are the node's own business to have right. Of the limits those of [`SERVICE_KEYS`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServiceTerms {
@@ -51,11 +54,14 @@ impl Settings {
         texts
     }
 
-    /// Where this node was told something that the service does not go by: the key, what it was told, and what holds.
-    pub fn overruled<'a>(&self, service: &'a ServiceSettings) -> Vec<(&'static str, String, &'a str)> {
-        let own = self.of_the_service();
-        let told = SERVICE_KEYS.into_iter().filter(|key| self.given.contains(key));
-        let both = told.filter_map(|key| Some((key, own.get(key)?.clone(), service.get(key)?.as_str())));
+    /// Where this node was told something else than holds in a cluster that goes by `service` and has so many shards: the key, what it was told, and
+    /// what holds.
+    pub fn overruled(&self, service: &ServiceSettings, shards: u16) -> Vec<(&'static str, String, String)> {
+        let (mut own, mut holds) = (self.of_the_service(), service.clone());
+        own.insert(SHARDS.to_owned(), self.shards.to_string());
+        holds.insert(SHARDS.to_owned(), shards.to_string());
+        let told = SERVICE_KEYS.into_iter().chain([SHARDS]).filter(|key| self.given.contains(key));
+        let both = told.filter_map(|key| Some((key, own.get(key)?.clone(), holds.get(key)?.clone())));
         both.filter(|(_, own, holds)| own != holds).collect()
     }
 }
@@ -110,6 +116,9 @@ impl ServiceTerms {
 pub fn check(name: &str, text: &str) -> Result<String, String> {
     let Some(key) = find(name) else {
         return Err(match Key::all().find(|key| key.name == name) {
+            Some(_) if ["initial_nodes", SHARDS].contains(&name) => {
+                format!("`{name}` counts when the cluster is made, and cannot be changed afterwards")
+            }
             Some(_) => format!(
                 "`{name}` is each node's own setting: it is set in the node's settings file, and heeded at its next start"
             ),

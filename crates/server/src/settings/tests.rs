@@ -399,7 +399,7 @@ fn every_setting_of_the_service_has_a_text_that_can_be_read() {
 
 #[test]
 fn what_the_service_says_holds_and_what_is_not_understood_does_not() {
-    let settings = load(&format!("{MINIMAL}[limits]\nrooms_max = 5\nhistory_max = 6\n"), &[], &[]).settings();
+    let settings = load(&format!("{MINIMAL}shards = 4\n[limits]\nrooms_max = 5\nhistory_max = 6\n"), &[], &[]).settings();
     let own = settings.of_the_service();
     let mut service = own.clone();
     let changed = [("rooms_max", "7"), ("history_max", "many"), ("occupants_per_room_max", "8"), ("colour", "red")];
@@ -409,6 +409,9 @@ fn what_the_service_says_holds_and_what_is_not_understood_does_not() {
     assert_eq!((rooms_max, history_max, occupants_per_room_max), (7, 6, 8));
     assert_eq!(complaints, ["`history_max` cannot be \"many\"; it takes a number from 0 to 10000 (messages; 0 for none)"]);
     // A default is nothing that the node was told.
-    let overruled = settings.overruled(&service);
-    assert_eq!(overruled, [("rooms_max", "5".to_owned(), "7"), ("history_max", "6".to_owned(), "many")]);
+    let said = |shards: u16| -> Vec<String> {
+        settings.overruled(&service, shards).into_iter().map(|(key, own, holds)| format!("{key}: {own}, {holds}")).collect()
+    };
+    assert_eq!(said(4), ["rooms_max: 5, 7", "history_max: 6, many"]);
+    assert_eq!(said(16), ["rooms_max: 5, 7", "history_max: 6, many", "shards: 4, 16"]);
 }

@@ -182,7 +182,7 @@ fn a_node_of_another_domain_does_not_come() {
     assert!(refused.starts_with("`domain` of node 3 is \"other.org\", and this service is at \"example.org\""), "{refused}");
     let refused = ask(&mut meta, set("domain", "other.org")).unwrap_err();
     assert_eq!(refused, MetaRefusal::Lasting("domain".to_owned()));
-    assert_eq!(ask(&mut meta, set("domain", "example.org")), Ok(MetaDone::Done), "it is so");
+    assert_eq!(ask(&mut meta, set("domain", "example.org")), Ok(MetaDone::Set("example.org".to_owned())), "it is so");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn the_service_is_as_it_began_until_it_is_set() {
     // What a node's own file says does not count any more, but for what nobody has said before.
     ask(&mut meta, registering(2, settings(&[("admins", "b@example.org"), ("rooms_max", "7")]))).unwrap();
     assert_eq!(meta.service(), &settings(&[("domain", "example.org"), ("admins", ""), ("rooms_max", "7")]));
-    ask(&mut meta, set("admins", "a@example.org")).unwrap();
+    assert_eq!(ask(&mut meta, set("admins", "a@example.org")), Ok(MetaDone::Set(String::new())));
     ask(&mut meta, registering(1, settings(&[("admins", "c@example.org"), ("rooms_max", "8")]))).unwrap();
     assert_eq!(meta.service(), &settings(&[("domain", "example.org"), ("admins", "a@example.org"), ("rooms_max", "7")]));
     assert_eq!(ask(&mut meta, set("colour", "red")), Err(MetaRefusal::NoSuchSetting("colour".to_owned())));
