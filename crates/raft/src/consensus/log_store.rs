@@ -20,6 +20,10 @@ const VOTE: u64 = 1;
 /// Where the votes of forgotten groups are kept; the slot is the group. A replica that comes back must not vote twice in one term.
 const FORGOTTEN: u32 = GroupId::RESERVED + 1;
 
+/// Where the positions of their last entries are kept. A replica that comes back empty must not vote for somebody who lacks what it once acknowledged: who
+/// missed that it was taken out still counts its vote.
+const FORGOTTEN_LAST: u32 = GroupId::RESERVED + 2;
+
 /// Entries that go into one message to a peer, in bytes: below the limit of a call with room for what is around them.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -38,10 +42,14 @@ impl GroupLog {
         Self { log, group }
     }
 
-    /// Deletes everything but the vote.
-    pub async fn forget(&self) {
+    /// Deletes everything but the vote and the position of the last entry. If the latter cannot be read, everything stays.
+    pub async fn forget(&self) -> io::Result<()> {
         if let Some(vote) = self.log.slot(self.group, VOTE) {
             self.set(FORGOTTEN, u64::from(self.group), vote).await;
+        }
+        // It may be forgotten again before it had as much as the first time.
+        if let Some(last) = self.last()?.max(self.forgotten_last()?) {
+            self.set(FORGOTTEN_LAST, u64::from(self.group), codec::encode_log_id(&last)).await;
         }
         let (synced, done) = oneshot::channel();
         self.log.forget(
@@ -51,6 +59,20 @@ impl GroupLog {
             })),
         );
         let _ = done.await;
+        Ok(())
+    }
+
+    /// The last entry that an earlier replica of this group had here, if it was forgotten.
+    pub fn forgotten_last(&self) -> io::Result<Option<LogId>> {
+        Ok(self.log.slot(FORGOTTEN_LAST, u64::from(self.group)).map(codec::decode_log_id).transpose()?)
+    }
+
+    /// The last entry, whether it is there still or purged.
+    fn last(&self) -> io::Result<Option<LogId>> {
+        match self.log.extent(self.group).last {
+            Some(last) => Ok(self.read(last, last + 1, usize::MAX)?.pop().map(|entry| entry.log_id)),
+            None => self.purged(),
+        }
     }
 
     /// Drops the entries from this index on, and waits until that is on disk: what is installed or appended next may rely on it.
@@ -195,12 +217,7 @@ impl RaftLogStorage<Types> for GroupLog {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
-        let last_purged_log_id = self.purged()?;
-        let last_log_id = match self.log.extent(self.group).last {
-            Some(last) => self.read(last, last + 1, usize::MAX)?.pop().map(|entry| entry.log_id),
-            None => last_purged_log_id,
-        };
-        Ok(LogState { last_purged_log_id, last_log_id })
+        Ok(LogState { last_purged_log_id: self.purged()?, last_log_id: self.last()? })
     }
 
     async fn get_log_reader(&mut self) -> Self {

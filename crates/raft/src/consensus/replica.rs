@@ -39,6 +39,8 @@ pub(crate) struct Replica {
     pub saving: Arc<Mutex<()>>,
     /// When the replica started with a vote of an earlier life: whom it had heard then, and promised to wait for, it does not know any more.
     pub voted_before: Option<Instant>,
+    /// The last entry that an earlier replica had here.
+    pub forgotten_last: Option<LogId>,
     /// The snapshot that the leader is sending.
     pub incoming: Mutex<Option<(String, Incoming)>>,
     /// One change of the membership at a time, from this node.
@@ -81,6 +83,11 @@ impl Replica {
     /// Whether an earlier life may have promised a leader to wait for it, so recently that the promise holds.
     pub fn may_have_promised(&self) -> bool {
         self.voted_before.is_some_and(|started| started.elapsed() < self.timing.election_max)
+    }
+
+    /// Whether a candidate whose last entry this is lacks something that an earlier replica of this node may have acknowledged. It would be refused by that.
+    pub fn forgot_more_than(&self, last: Option<LogId>) -> bool {
+        self.forgotten_last > last
     }
 
     /// Whether leadership is being handed over.

@@ -99,7 +99,7 @@ impl wire::raft_server::Raft for Service {
         // Whether the leader may be voted down although it was heard a moment ago is for the voter to know. A candidate's word that the leader
         // is dead is no proof; that the leader itself asked for the election is.
         vote.leadership_transfer = vote.leadership_transfer || failover::leader_is_dead(&replica, caller.node).await;
-        if !vote.leadership_transfer && replica.may_have_promised() {
+        if replica.forgot_more_than(vote.last_log_id) || !vote.leadership_transfer && replica.may_have_promised() {
             return Ok(Response::new(self.not_granted(&replica)));
         }
         let reply = match replica.raft.vote(vote).await {
@@ -116,10 +116,11 @@ impl wire::raft_server::Raft for Service {
         let Some(replica) = self.replicas.get(GroupId(request.group)) else {
             return Ok(Response::new(wire::VoteReply { unknown_group: true, ..Default::default() }));
         };
-        if replica.may_have_promised() {
+        let vote = codec::read_vote_request(&request).map_err(malformed)?;
+        if replica.forgot_more_than(vote.last_log_id) || replica.may_have_promised() {
             return Ok(Response::new(self.not_granted(&replica)));
         }
-        let reply = match replica.raft.pre_vote(codec::read_vote_request(&request).map_err(malformed)?).await {
+        let reply = match replica.raft.pre_vote(vote).await {
             Ok(response) => codec::write_vote_reply(&response, self.log.synced()),
             Err(error) => wire::VoteReply { failed: error.to_string(), ..Default::default() },
         };
@@ -169,7 +170,7 @@ impl wire::raft_server::Raft for Service {
 impl Service {
     /// Neither for nor against: the voter says where it stands, and the candidate asks again.
     fn not_granted(&self, replica: &Replica) -> wire::VoteReply {
-        let last = replica.last().as_ref().map(codec::write_log_id);
+        let last = replica.last().max(replica.forgotten_last).as_ref().map(codec::write_log_id);
         wire::VoteReply { vote: Some(codec::write_vote(&replica.vote())), last, synced: self.log.synced(), ..Default::default() }
     }
 

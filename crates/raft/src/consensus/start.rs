@@ -49,6 +49,7 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId, mine: &Mine) -> Res
     let (stop, saving) = (CancellationToken::new(), Arc::new(Mutex::new(())));
     let retention = Arc::new(Retention::new(node.settings.sizes.keep_entries, outgoing.clone()));
     let voted_before = log.has_voted().then(Instant::now);
+    let forgotten_last = log.forgotten_last().map_err(|error| failed(error.to_string()))?;
     let machine = Machine {
         group: group.0,
         steps,
@@ -85,6 +86,7 @@ pub(crate) async fn start(node: &Arc<Inner>, group: GroupId, mine: &Mine) -> Res
         leaving_changed: Notify::new(),
         saving,
         voted_before,
+        forgotten_last,
         incoming: Mutex::new(None),
         membership: Mutex::new(()),
         stop,
@@ -116,8 +118,10 @@ pub(crate) async fn create(replica: &Replica, voters: &[NodeId]) -> Result<(), S
 
 /// Deletes what is on disk of a group that does not run.
 pub(crate) async fn forget(node: &Inner, group: GroupId) {
-    GroupLog::new(node.disk.log.clone(), group.0).forget().await;
-    node.disk.forget_state(group).await;
+    match GroupLog::new(node.disk.log.clone(), group.0).forget().await {
+        Ok(()) => node.disk.forget_state(group).await,
+        Err(error) => tracing::warn!(%group, %error, "what is here of this group stays: its last entry cannot be read"),
+    }
 }
 
 /// What the replica begins with: its last checkpoint, or a peer's state if that is lost.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, Plan, SMALL, within};
+use crate::cluster::{Cluster, Plan, SMALL, seen_within, within};
 use crate::record::{Clients, Load};
 use crate::rounds;
 
@@ -13,6 +13,9 @@ const CATCH_UP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A transfer whose target is silent must have chosen another by then.
 const TRANSFER_LIMIT: Duration = Duration::from_secs(5);
+
+/// In this time a candidate that two of three would take is elected, many times over.
+const EMPTY_MAJORITY_WAIT: Duration = Duration::from_secs(4);
 
 /// How far behind a node falls.
 const BEHIND: u64 = 100_000;
@@ -218,4 +221,36 @@ fn a_transfer_that_nobody_can_take_is_refused() {
     clients.await_each_group();
     let record = clients.stop();
     cluster.verify(&record);
+}
+
+/// Who was away while members changed counts by the old ones when it comes back. One of those was taken out, and is there again with nothing: together
+/// they were a majority once.
+#[test]
+fn a_node_that_came_back_empty_does_not_vote_for_one_that_lacks_what_it_had() {
+    let mut cluster = nodes(4, 1, SMALL);
+    cluster.create_group(1, &[1, 2, 3]);
+    let leader = cluster.leader(1);
+    let followers: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    let (away, taken_out) = (followers[0], followers[1]);
+    cluster.kill(&[away]);
+    join(&cluster, 1, 4);
+    change(&cluster, 1, &format!("remove 1 {taken_out}"));
+    let leader = cluster.leader(1);
+    assert!(cluster.ask(leader, "put 1 key kept").starts_with("committed"));
+    for line in ["forget 1", "start 1"] {
+        assert_eq!(cluster.ask(taken_out, line), "ok");
+    }
+    let stay: Vec<u64> = [1, 2, 3, 4].into_iter().filter(|id| ![away, taken_out].contains(id)).collect();
+    cluster.kill(&stay);
+    cluster.start_node(away);
+    let leads = || cluster.try_ask(away, "lead 1").filter(|answer| answer.starts_with("us "));
+    assert_eq!(seen_within(EMPTY_MAJORITY_WAIT, leads), None, "a leader that lacks what was committed");
+    stay.iter().for_each(|id| cluster.start_node(*id));
+    within(CATCH_UP_LIMIT, "what was committed is everywhere", || {
+        let all = stay
+            .iter()
+            .chain([&away])
+            .all(|id| cluster.try_ask(*id, "peek 1 key").is_some_and(|answer| answer.ends_with(" kept")));
+        all.then_some(())
+    });
 }
