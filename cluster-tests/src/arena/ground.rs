@@ -62,12 +62,15 @@ impl Arena {
         })
     }
 
-    /// The power of a node goes: its process dies, and what was not synced is lost; with a whim, some of it stays.
+    /// The power of a node goes: its process dies, and what was not synced is lost; with a whim, some of it stays. Nobody can start it in between.
     pub fn lose_power(&self, node: u32, whim: Option<u64>) -> Result<Lost, String> {
-        if self.up().contains(&node) {
-            self.kill(node)?;
-        }
-        self.with(node, |node| node.base.disk.lose_power(whim).map_err(|error| error.to_string()))
+        self.doors.close(node);
+        self.with(node, |node| {
+            if let Some(process) = &mut node.process {
+                process.kill()?;
+            }
+            node.base.disk.lose_power(whim).map_err(|error| error.to_string())
+        })
     }
 
     /// What was not synced stays as it is: its files are not there any more.

@@ -31,18 +31,28 @@ impl Arena {
     /// Waits until every node that runs says that nothing is missing: all nodes serve, all shards have a home and all their replicas, those have what
     /// the others have, and the nodes that should lead do. Then one more may fall, and no home moves by itself.
     pub fn await_whole(&self, limit: Duration) -> Result<(), String> {
+        self.await_health(limit, |node| Ok(Err(format!("node {node} ended by itself: {}", self.last_words(node)))))
+    }
+
+    /// The same while others take lives: nodes may be killed meanwhile and come back, or go for good.
+    pub fn await_whole_again(&self, limit: Duration) -> Result<(), String> {
+        self.await_health(
+            limit,
+            |node| {
+                if self.nodes().contains(&node) { Err(format!("node {node} does not run")) } else { Ok(Ok(())) }
+            },
+        )
+    }
+
+    /// Of all that run now; `absent` judges those that do not any more.
+    fn await_health(&self, limit: Duration, absent: impl Fn(u32) -> Result<Result<(), String>, String>) -> Result<(), String> {
         let start = Instant::now();
         self.up().into_iter().try_for_each(|node| {
             let left = limit.saturating_sub(start.elapsed());
-            within(left, &format!("health at node {node}"), || {
-                if !self.nodes().contains(&node) {
-                    return Ok(());
-                }
-                if self.pid(node).is_none() {
-                    return Err(format!("node {node} does not run: {}", self.last_words(node)));
-                }
-                asking::complaint(&self.node_dir(node)).map_or(Ok(()), Err)
-            })
+            within(left, &format!("health at node {node}"), || match self.pid(node) {
+                None => absent(node),
+                Some(_) => asking::complaint(&self.node_dir(node)).map_or(Ok(Ok(())), Err),
+            })?
         })
     }
 }

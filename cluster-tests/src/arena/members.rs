@@ -23,15 +23,27 @@ impl Arena {
 
     /// `conclave cluster remove`, as told to any other node that takes it. The node's process ends when all is handed over.
     pub fn remove(&self, node: u32) -> Result<(), String> {
-        self.decided(node, &Ask::Remove { node })?;
+        // It may not run.
+        let _ = self.expect_end(node);
+        within(DECIDED_MAX, "a decision of the cluster", || {
+            let decided = self.first(Some(node), |dir| asking::decide(dir, &Ask::Remove { node }));
+            // The answer may have been lost with the one who was asked.
+            if decided.is_err() && self.is_forgotten(node) { Ok(()) } else { decided }
+        })?;
         self.is_gone(node)
     }
 
-    /// A new node is invited by the first that can, and joins. It does not run yet: see [`Arena::restart`]. Returns its number.
-    pub fn invite(&self) -> Result<u32, String> {
+    fn is_forgotten(&self, node: u32) -> bool {
+        self.status().is_some_and(|status| status.nodes.iter().all(|line| line.node != node))
+    }
+
+    /// A new node is invited by the first that can, and joins. It does not run yet: see [`Arena::restart`]. Returns its number, which `known` is told before
+    /// the node is one of [`Arena::nodes`].
+    pub fn invite(&self, known: impl FnOnce(u32)) -> Result<u32, String> {
         let found_at = free_address();
         let token = within(DECIDED_MAX, "an invitation", || self.first(None, |dir| asking::invite(dir, &found_at.to_string())))?;
         let node = Token::parse(&token).map_err(|error| error.to_string())?.node();
+        known(node);
         let path = self.dir().join("token");
         fs::write(&path, token).map_err(|error| format!("{}: {error}", path.display()))?;
         self.place(node, Place::new(self.node_dir(node), found_at))?;

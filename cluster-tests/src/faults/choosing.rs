@@ -5,7 +5,8 @@ use crate::dice::Dice;
 
 /// The home of one of the rooms. Without rooms, or if none has a home that may suffer, the leader of some shard.
 pub(super) fn home(scene: Scene<'_>, dice: &mut Dice) -> Result<(u32, String), String> {
-    let may_suffer = |node: &u32| !scene.spared.contains(node);
+    let members = scene.arena.nodes();
+    let may_suffer = |node: &u32| members.contains(node) && !scene.spared.contains(node);
     if !scene.rooms.is_empty() {
         let room = dice.pick(scene.rooms);
         if let Some(home) = scene.arena.home(room).filter(may_suffer) {
@@ -16,15 +17,16 @@ pub(super) fn home(scene: Scene<'_>, dice: &mut Dice) -> Result<(u32, String), S
     let led = groups.iter().filter_map(|group| Some((group.leader.filter(may_suffer)?, group.shard?)));
     let led: Vec<_> = led.collect();
     if led.is_empty() {
-        return one(scene, dice).map(|node| (node, "no home is known".to_owned()));
+        return one(scene, dice).map(|node| (node, "no home is known that may suffer".to_owned()));
     }
     let (leader, shard) = *dice.pick(&led);
     Ok((leader, format!("the leader of shard {shard}")))
 }
 
-/// Any node that does something and may suffer.
+/// Any node that does something, may suffer, and is not about to go for good.
 pub(super) fn one(scene: Scene<'_>, dice: &mut Dice) -> Result<u32, String> {
-    let awake: Vec<u32> = scene.arena.awake().into_iter().filter(|node| !scene.spared.contains(node)).collect();
+    let awake = scene.arena.awake();
+    let awake: Vec<u32> = other_victims(scene, &[]).into_iter().filter(|node| awake.contains(node)).collect();
     if awake.is_empty() { Err("no node is left".to_owned()) } else { Ok(*dice.pick(&awake)) }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use crate::arena::Arena;
 use crate::arena::flow::lock;
 
 /// Of one schedule.
@@ -19,9 +18,9 @@ impl Claims {
         Ok(chosen)
     }
 
-    /// A new node, which is claimed before anybody can choose it.
-    pub fn invited(&self, arena: &Arena) -> Result<u32, String> {
-        self.claim(|_| arena.invite().map(|node| (node, vec![node])))
+    /// A node that nobody can have chosen so far.
+    pub fn add(&self, node: u32) {
+        lock(&self.0).insert(node);
     }
 
     /// Others may have them.

@@ -82,7 +82,7 @@ pub enum Class {
 /// Faults of one lane come one after the other, those of different lanes at the same time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Lane {
-    /// What takes a node away: at most one such thing at a time.
+    /// What kills a node, stops it, or spoils its disk, and what it does then: one after the other.
     Lives,
     /// Nodes come into the cluster, and go out of it.
     Members,

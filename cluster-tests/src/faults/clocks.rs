@@ -46,6 +46,14 @@ impl Fault for Wrong {
         scene.arena.set_clock(self.victim, self.ahead_ms, self.drift_ppm)
     }
 
+    /// Its node may have gone for good.
+    fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        if self.felt(scene).is_none() && !scene.arena.nodes().contains(&self.victim) {
+            return self.choose(scene).map_or(Ok(()), |_| self.begin(scene));
+        }
+        Ok(())
+    }
+
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
         let reads = scene.arena.wrong_reads(self.victim).ok()?;
         (reads > 0).then(|| format!("the wrong time was read {reads} times"))

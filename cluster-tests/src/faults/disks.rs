@@ -151,14 +151,28 @@ impl Fault for Slow {
         scene.arena.slow_syncs(self.victim, self.ms)
     }
 
+    /// Its node may have gone for good.
+    fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        if self.slowed(scene) == Some(0) && !scene.arena.nodes().contains(&self.victim) {
+            return self.choose(scene).map_or(Ok(()), |_| self.begin(scene));
+        }
+        Ok(())
+    }
+
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
-        let slowed = scene.arena.suffered(self.victim).ok()?.slowed - self.before;
+        let slowed = self.slowed(scene)?;
         (slowed > 0).then(|| format!("{slowed} syncs were slow"))
     }
 
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         scene.arena.slow_syncs(self.victim, 0)?;
         Ok(format!("{} syncs were slow", scene.arena.suffered(self.victim)?.slowed - self.before))
+    }
+}
+
+impl Slow {
+    fn slowed(&self, scene: Scene<'_>) -> Option<u64> {
+        Some(scene.arena.suffered(self.victim).ok()?.slowed - self.before)
     }
 }
 
@@ -173,7 +187,11 @@ impl Fault for PowerLoss {
     fn choose(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let (home, why) = home(scene, &mut self.dice)?;
         let all = shuffled(other_victims(scene, &[]), &mut self.dice);
-        self.victims = if self.class == Class::PowerLossAll { all } else { vec![*self.dice.pick(&[home, all[0]])] };
+        self.victims = match all.first() {
+            None => return Err("nobody is left".to_owned()),
+            Some(_) if self.class == Class::PowerLossAll => all,
+            Some(any) => vec![*self.dice.pick(&[home, *any])],
+        };
         Ok(format!("the power of {:?} goes; {why} is node {home}", self.victims))
     }
 
@@ -188,8 +206,11 @@ impl Fault for PowerLoss {
     /// All at once, before anything else is done.
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
         let up = scene.arena.up();
+        // Also those that are coming or going, who are brought back by whoever has them in hand.
+        let others = up.iter().copied().filter(|node| self.class == Class::PowerLossAll && !self.victims.contains(node));
+        let others: Vec<u32> = others.collect();
         self.victims.iter().filter(|node| up.contains(node)).try_for_each(|node| scene.arena.kill(*node))?;
-        for node in &self.victims {
+        for node in self.victims.iter().chain(&others) {
             // Of every other nothing stays that was not synced, and of the others something.
             let whim = (self.dice.below(2) == 0).then(|| self.dice.below(usize::MAX) as u64);
             let lost = scene.arena.lose_power(*node, whim)?;

@@ -46,6 +46,16 @@ pub(super) trait Fault: Send {
     /// What shows that it had an effect, once it has had one.
     fn felt(&mut self, scene: Scene<'_>) -> Option<String>;
 
+    /// The same behind its end, for what comes about only while it is brought to its end.
+    fn felt_in_the_end(&mut self, _scene: Scene<'_>) -> Option<String> {
+        None
+    }
+
+    /// If it was not felt when its time is over, it lasts so much longer: clients may just have been away.
+    fn felt_max(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
     /// Takes it back, and waits until that is done. Says what came of it.
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String>;
 }

@@ -5,9 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::claims::Claims;
-#[cfg(doc)]
-use super::class::Class;
-use super::class::Lane;
+use super::class::{Class, Lane};
 use super::fault::{Fault, Scene};
 use super::schedule::{Planned, Schedule};
 use crate::arena::Arena;
@@ -23,17 +21,14 @@ const SESSION: &str = "injector";
 /// How often is looked whether a fault is felt.
 const LOOK: Duration = Duration::from_millis(25);
 
-/// A fault that was not felt when its time is over lasts so much longer: clients may just have been away.
-const FELT_MAX: Duration = Duration::from_secs(15);
-
 /// Between two faults of a lane that is behind its time.
 const PAUSE_MIN: Duration = Duration::from_millis(300);
 
 /// Behind this time a fault whose class was there before is left out.
 const LATE_MAX: Duration = Duration::from_secs(15);
 
-/// For anybody to be there who can suffer: all may have been killed just now.
-const CHOSEN_MAX: Duration = Duration::from_secs(60);
+/// For anybody to be there who can suffer: all may have been killed just now, or be in the hands of a fault that takes nodes in and out, for minutes.
+const CHOSEN_MAX: Duration = Duration::from_secs(300);
 
 /// Breaks things.
 #[derive(Clone, Copy)]
@@ -52,6 +47,10 @@ impl Injector<'_> {
     /// Runs a schedule to its end; it blocks until the last fault is taken back. Each fault has a line when it begins, when it is felt, and when it
     /// ended. The error says what could not be done, or not be taken back; the other faults were tried all the same.
     pub fn run(&self, schedule: &Schedule) -> Result<(), String> {
+        let spares = |planned: &&Planned| self.spared.is_empty() || Class::SPARING.contains(&planned.class);
+        if let Some(planned) = schedule.planned.iter().find(|planned| !spares(planned)) {
+            return Err(format!("{} leaves nobody alone", planned.class));
+        }
         let mut lanes: BTreeMap<Lane, Vec<&Planned>> = BTreeMap::new();
         for planned in &schedule.planned {
             lanes.entry(planned.class.lane()).or_default().push(planned);
@@ -66,7 +65,8 @@ impl Injector<'_> {
         if troubles.is_empty() { Ok(()) } else { Err(troubles.join("\n")) }
     }
 
-    /// One after the other. What takes members in and out lasts as long as it takes: what is far behind its time then, and was there already, is left out.
+    /// One after the other. Some last as long as they take, as what takes members in and out: what is far behind its time then, and was there already, is
+    /// left out.
     fn play_all(&self, lane: &[&Planned], start: Instant, claims: &Claims, troubles: &Mutex<Vec<String>>) {
         let mut played = BTreeSet::new();
         for planned in lane {
@@ -93,11 +93,14 @@ impl Injector<'_> {
         chosen?;
         let lasted = fault.begin(scene).and_then(|()| self.last(planned, fault, scene));
         let ended = fault.end(scene);
-        if let Some(proof) = if matches!(lasted, Ok(false)) { fault.felt(scene) } else { None } {
+        if let Some(proof) = if matches!(lasted, Ok(false)) { fault.felt_in_the_end(scene) } else { None } {
             self.record(planned, fault, Stage::Felt, &proof);
         }
-        claims.release(&fault.held());
+        // Before anything is waited for: from here on whoever suffered is well.
         self.record(planned, fault, Stage::Ended, ended.as_ref().unwrap_or_else(|error| error));
+        if takes_nodes(planned) {
+            claims.release(&held(fault));
+        }
         lasted.map(drop).and(ended).map(drop)
     }
 
@@ -110,7 +113,7 @@ impl Injector<'_> {
                 felt = true;
             }
             let elapsed = start.elapsed();
-            if elapsed >= planned.lasts + if felt { Duration::ZERO } else { FELT_MAX } {
+            if elapsed >= planned.lasts + if felt { Duration::ZERO } else { fault.felt_max() } {
                 return Ok(felt);
             }
             std::thread::sleep(LOOK.min(planned.lasts.saturating_sub(elapsed).max(LOOK / 5)));
@@ -127,12 +130,28 @@ impl Injector<'_> {
 
 /// Who breaks wires may break those of anybody; who takes lives leaves alone what is in the hands of others.
 fn choose(planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<String, String> {
-    if !matches!(planned.class.lane(), Lane::Lives | Lane::Members) {
+    if !takes_nodes(planned) {
         return fault.choose(scene);
     }
     scene.claims.claim(|claimed| {
         let spared = [scene.spared, claimed].concat();
         let chosen = fault.choose(Scene { spared: &spared, ..scene })?;
-        Ok((chosen, fault.held()))
+        let held = held(fault);
+        if held.is_empty() && planned.class.lane() == Lane::Lives {
+            return Err("nobody is left".to_owned());
+        }
+        match held.iter().find(|node| spared.contains(node)) {
+            Some(node) => Err(format!("node {node} is to be left alone")),
+            None => Ok((chosen, held)),
+        }
     })
+}
+
+fn takes_nodes(planned: &Planned) -> bool {
+    matches!(planned.class.lane(), Lane::Lives | Lane::Members)
+}
+
+/// 0 is nobody.
+fn held(fault: &dyn Fault) -> Vec<u32> {
+    fault.held().into_iter().filter(|node| *node != 0).collect()
 }

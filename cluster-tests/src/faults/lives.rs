@@ -51,6 +51,7 @@ impl Fault for Kill {
         let all = std::iter::once(home).chain(rest.iter().copied());
         self.victims = match self.class {
             Class::KillFollower => rest.into_iter().take(1).collect(),
+            Class::KillTwo if rest.is_empty() => return Err("there are no two".to_owned()),
             Class::KillTwo => all.take(2).collect(),
             Class::KillAll => all.collect(),
             _ => vec![home],
@@ -67,7 +68,13 @@ impl Fault for Kill {
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
-        self.victims.iter().try_for_each(|node| scene.arena.kill(*node))
+        self.victims.iter().try_for_each(|node| scene.arena.kill(*node))?;
+        if self.class == Class::KillAll {
+            // Also those that are coming or going, who are brought back by whoever has them in hand. They may not have begun, or have ended.
+            let others = scene.arena.up().into_iter().filter(|node| !self.victims.contains(node));
+            others.for_each(|node| drop(scene.arena.kill(node)));
+        }
+        Ok(())
     }
 
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {

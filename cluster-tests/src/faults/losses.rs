@@ -66,6 +66,10 @@ impl Fault for Loss {
         self.refused.then(|| format!("node {} ended by itself with {code}: {}", self.victim, scene.arena.last_words(self.victim)))
     }
 
+    fn felt_in_the_end(&mut self, scene: Scene<'_>) -> Option<String> {
+        self.felt(scene)
+    }
+
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let (arena, victim) = (scene.arena, self.victim);
         let refused = arena.await_end(victim, REFUSED_MAX);
@@ -76,11 +80,11 @@ impl Fault for Loss {
         let start = Instant::now();
         arena.remove(victim)?;
         let removed = start.elapsed();
-        let new = scene.claims.invited(arena)?;
+        let new = arena.invite(|node| scene.claims.add(node))?;
         self.new = new;
         arena.restart(new, BACK_MAX)?;
         let serves = start.elapsed();
-        arena.await_whole(REPLACED_MAX)?;
+        arena.await_whole_again(REPLACED_MAX)?;
         let took = format!("removed after {removed:.1?}, replaced after {serves:.1?}, whole after {:.1?}", start.elapsed());
         refused.map(|()| format!("node {new} came in place of node {victim}: {took}"))
     }

@@ -59,6 +59,9 @@ impl Fault for Lain {
             Class::Delay => self.delay(scene)?,
             _ => self.slow(scene)?,
         };
+        if ways.is_empty() {
+            return Err(format!("too few to part: {what}"));
+        }
         self.ways = ways;
         Ok(what)
     }
@@ -198,6 +201,10 @@ impl Fault for Broken {
     }
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        if !scene.arena.nodes().contains(&self.node) && self.felt(scene).is_none() {
+            // It has gone for good.
+            return self.choose(scene).map_or(Ok(()), |_| self.begin(scene));
+        }
         if Instant::now() >= self.next {
             flows(scene, &self.ways).iter().for_each(|flow| flow.break_all());
             self.next = Instant::now() + self.every.unwrap_or_default();

@@ -29,11 +29,12 @@ pub const SAFETY: Duration = Duration::from_secs(15);
 /// Classes of faults in one run, at most: with more, each would last but a moment.
 const CLASSES_MAX: usize = 3;
 
-/// Three, unless one of these faults means something only among more; and one more if a node is taken out while others strike, which then still have
-/// their number.
+/// Three, unless one of these faults means something only among more; and one more if a node is taken out or lost for good while others strike, which then
+/// still have their number, and a majority.
 pub fn nodes_for(faults: &[Class]) -> u32 {
     let most = faults.iter().map(|class| class.nodes_min()).max().unwrap_or(0);
-    let spare = u32::from(faults.len() > 1 && faults.contains(&Class::Shrink));
+    let takes_out = |class: &Class| matches!(class, Class::Shrink | Class::WipedDisk | Class::OldBackup);
+    let spare = u32::from(faults.len() > 1 && faults.iter().any(takes_out));
     u32::try_from(most).unwrap_or(u32::MAX).max(3) + spare
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cluster_tests::arena::{Arena, Ground};
 use cluster_tests::faults::{Class, Injector, Planned, Schedule};
 use cluster_tests::history::{FaultLine, Stage};
+use cluster_tests::runner::nodes_for;
 use cluster_tests::{Event, History, Recorder};
 
 /// The program under test.
@@ -27,7 +28,7 @@ const LONG: [Class; 4] = [Class::OldBackup, Class::Grow, Class::Shrink, Class::G
 fn every_class_is_felt_and_taken_back() {
     let every = std::env::var_os("CONCLAVE_EVERY_FAULT").is_some();
     let is_meant = |class: &Class| class.nodes_min() <= 3 && (every || !LONG.contains(class));
-    run(3, &Class::ALL.into_iter().filter(is_meant).collect::<Vec<_>>());
+    run(&Class::ALL.into_iter().filter(is_meant).collect::<Vec<_>>());
 }
 
 /// Those that `CONCLAVE_FAULTS` names, parted by commas.
@@ -36,17 +37,16 @@ fn those_that_are_named() {
     let Ok(names) = std::env::var("CONCLAVE_FAULTS") else { return };
     let class = |name: &str| Class::named(name).unwrap_or_else(|| panic!("there is no class {name}"));
     let classes: Vec<Class> = names.split(',').map(class).collect();
-    let least = classes.iter().map(|class| class.nodes_min()).max().unwrap_or_default();
-    run(least.max(3) as u32, &classes);
+    run(&classes);
 }
 
 #[test]
 fn a_ring_needs_more_nodes_than_three() {
-    run(4, &[Class::Ring]);
+    run(&[Class::Ring]);
 }
 
-fn run(nodes: u32, classes: &[Class]) {
-    let arena = Arena::start(Ground::new(PROGRAM, nodes).with("CONCLAVE_DETACH_GRACE_MS", "2000")).unwrap();
+fn run(classes: &[Class]) {
+    let arena = Arena::start(Ground::new(PROGRAM, nodes_for(classes)).with("CONCLAVE_DETACH_GRACE_MS", "2000")).unwrap();
     let kept = tempfile::tempdir().unwrap();
     let recorder = Recorder::to(&kept.path().join("history.jsonl")).unwrap();
     let clients = clients::Clients::begin(&arena.doors());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster_tests::client::{SERVICE, error_of, is_error, is_presence_of, is_subject};
 use cluster_tests::{Client, Cluster};
-use conclave_server::admin::cluster::{NodeLine, NodeStands};
+use conclave_server::admin::cluster::{ClusterStatus, NodeLine, NodeStands};
 use tokio::time::Instant;
 
 use crate::three;
@@ -52,10 +52,13 @@ async fn the_time_after_which_a_silent_node_counts_as_dead_is_changed_while_all_
     cluster.set(frozen, "node_silent_ms", "2000");
     cluster.freeze(frozen);
     let down = |line: &NodeLine| line.node == frozen && line.stands == NodeStands::Down;
-    let status = cluster.await_status(meta, "the end of the frozen node", |status| status.nodes.iter().any(down));
-    assert!(status.nodes.iter().all(|line| line.incarnation == 1), "somebody else counted as dead: {status:#?}");
+    cluster.await_status(meta, "the end of the frozen node", |status| status.nodes.iter().any(down));
     cluster.thaw(frozen);
-    cluster.await_status(meta, "all nodes", |status| status.nodes.iter().all(|line| line.stands == NodeStands::Serving));
+    let all_serve = |status: &ClusterStatus| status.nodes.iter().all(|line| line.stands == NodeStands::Serving);
+    let status = cluster.await_status(meta, "all nodes", all_serve);
+    let lives = status.nodes.iter().map(|line| (line.node, line.incarnation));
+    let expected = cluster.nodes().into_iter().map(|node| (node, if node == frozen { 2 } else { 1 }));
+    assert!(lives.eq(expected), "somebody else counted as dead: {status:#?}");
 }
 
 async fn until_creation(cluster: &Cluster, user: &mut Client, home: u32, expected: &str) {
