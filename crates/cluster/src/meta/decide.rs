@@ -109,7 +109,8 @@ impl Meta {
     fn end(&self, incarnation: Incarnation, why: EndReason) -> Vec<MetaChange> {
         let drained = why == EndReason::Drained;
         match self.nodes.get(&incarnation.node) {
-            Some(entry) if entry.incarnation == incarnation.number && (entry.lives || entry.drained && !drained) => {
+            // Who says that it is drained runs, also if it was taken for dead before.
+            Some(entry) if entry.incarnation == incarnation.number && (entry.lives || entry.drained != drained) => {
                 vec![MetaChange::Node(incarnation.node, NodeEntry { lives: false, drained, ..entry.clone() })]
             }
             _ => Vec::new(),

@@ -119,6 +119,19 @@ fn a_new_incarnation_ends_the_former() {
 }
 
 #[test]
+fn a_node_that_was_taken_for_dead_while_it_was_drained_runs() {
+    let mut meta = cluster_of(3);
+    let cut_off = Incarnation { node: 2, number: 1 };
+    ask(&mut meta, MetaRequest::Drain { node: 2 }).unwrap();
+    ask(&mut meta, MetaRequest::End { incarnation: cut_off, why: EndReason::Silent }).unwrap();
+    assert!(!meta.nodes()[&2].runs());
+    ask(&mut meta, MetaRequest::End { incarnation: cut_off, why: EndReason::Drained }).unwrap();
+    assert!(meta.nodes()[&2].runs() && !meta.is_current(cut_off));
+    ask(&mut meta, MetaRequest::End { incarnation: cut_off, why: EndReason::Stopped }).unwrap();
+    assert!(!meta.nodes()[&2].runs());
+}
+
+#[test]
 fn a_drained_node_can_be_taken_out_of_two_until_it_is_silent() {
     let mut meta = cluster_of(2);
     let drained = Incarnation { node: 2, number: 1 };
