@@ -171,6 +171,11 @@ async fn finish(replica: &Replica) -> Result<(), NotCommitted> {
 }
 
 async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {
+    // Elected, and its own vote for itself is not on its disk as that of a leader: openraft ends a core that changes members then.
+    let vote = replica.vote();
+    if vote.leader_id.node_id == replica.node.0 && !vote.committed {
+        return Err(Refusal::Membership("this node has only just been elected; try again in a moment".to_owned()).into());
+    }
     let said_by = || *replica.raft.server_metrics().borrow_watched().membership_config.log_id();
     let before = said_by();
     match tokio::time::timeout(CHANGE_MAX, replica.raft.change_membership(change, retain)).await {
