@@ -184,35 +184,6 @@ impl Class {
         Class::ClockDrift,
     ];
 
-    /// Those that can leave nodes alone, and the wires between these.
-    pub const SPARING: [Class; 25] = [
-        Class::KillHome,
-        Class::Freeze,
-        Class::RestartLoop,
-        Class::Sigterm,
-        Class::Drain,
-        Class::Partition,
-        Class::IsolateHome,
-        Class::OneWayCut,
-        Class::Bridge,
-        Class::Delay,
-        Class::Resets,
-        Class::HalfOpen,
-        Class::SlowLink,
-        Class::DiskFull,
-        Class::FsyncFailure,
-        Class::ReadError,
-        Class::PowerLossOne,
-        Class::WipedDisk,
-        Class::OldBackup,
-        Class::Grow,
-        Class::Shrink,
-        Class::GrowWhileCut,
-        Class::SlowFsync,
-        Class::ClockJump,
-        Class::ClockDrift,
-    ];
-
     /// As it stands in plans and histories: `kill_home`.
     pub fn name(self) -> &'static str {
         self.traits().name
@@ -232,6 +203,21 @@ impl Class {
     pub fn lasts(self) -> RangeInclusive<Duration> {
         let lasts = &self.traits().lasts;
         Duration::from_millis(*lasts.start())..=Duration::from_millis(*lasts.end())
+    }
+
+    /// Whether it can leave nodes alone, and the wires between these: the others need more than one victim, or hit clients.
+    pub fn can_spare(self) -> bool {
+        !matches!(
+            self,
+            Class::KillFollower
+                | Class::KillTwo
+                | Class::KillAll
+                | Class::PowerLossAll
+                | Class::Ring
+                | Class::ClientResets
+                | Class::ClientHalfOpen
+                | Class::ClientSlow
+        )
     }
 
     pub(super) fn lane(self) -> Lane {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::claims::Claims;
-use super::class::{Class, Lane};
+use super::class::Lane;
 use super::fault::{Fault, Scene};
 use super::schedule::{Planned, Schedule};
 use crate::arena::Arena;
@@ -39,7 +39,7 @@ pub struct Injector<'a> {
     pub recorder: &'a Recorder,
     /// Bare JIDs of rooms in which something happens: faults look for their homes.
     pub rooms: &'a [String],
-    /// Nodes that are left alone, and whose wires to each other are; only classes of [`Class::SPARING`] can.
+    /// Nodes that are left alone, and whose wires to each other are; only classes that [can](super::Class::can_spare).
     pub spared: &'a [u32],
 }
 
@@ -47,7 +47,7 @@ impl Injector<'_> {
     /// Runs a schedule to its end; it blocks until the last fault is taken back. Each fault has a line when it begins, when it is felt, and when it
     /// ended. The error says what could not be done, or not be taken back; the other faults were tried all the same.
     pub fn run(&self, schedule: &Schedule) -> Result<(), String> {
-        let spares = |planned: &&Planned| self.spared.is_empty() || Class::SPARING.contains(&planned.class);
+        let spares = |planned: &&Planned| self.spared.is_empty() || planned.class.can_spare();
         if let Some(planned) = schedule.planned.iter().find(|planned| !spares(planned)) {
             return Err(format!("{} leaves nobody alone", planned.class));
         }

@@ -135,10 +135,11 @@ impl Weather {
 }
 
 fn classes(seed: u64, dice: &mut Dice) -> Vec<Class> {
-    let turn = usize::try_from(seed % Class::SPARING.len() as u64).unwrap_or_default();
-    let mut classes = vec![Class::SPARING[turn]];
+    let all: Vec<Class> = Class::ALL.into_iter().filter(|class| class.can_spare()).collect();
+    let turn = usize::try_from(seed % all.len() as u64).unwrap_or_default();
+    let mut classes = vec![all[turn]];
     while classes.len() < CLASSES {
-        let more = *dice.pick(&Class::SPARING);
+        let more = *dice.pick(&all);
         if !classes.contains(&more) {
             classes.push(more);
         }
