@@ -61,9 +61,9 @@ fn digest(entry: &InspectedEntry) -> u64 {
     hasher.finish()
 }
 
-/// What any replica has up to the furthest checkpoint, which only ever stands for committed entries.
+/// What any replica has, as far as it is committed.
 fn entries(shard: u16, replicas: &[Inspected]) -> Result<Vec<Entry>, String> {
-    let committed = replicas.iter().filter_map(|replica| replica.checkpoint).map(|(index, _)| index).max().unwrap_or(0);
+    let committed = committed(replicas);
     let all = replicas.iter().flat_map(|replica| &replica.entries).filter(|entry| entry.index <= committed);
     let all: BTreeMap<u64, Option<&Bytes>> = all.map(|entry| (entry.index, entry.proposal.as_ref())).collect();
     let mut folding = Folding::new(shard);
@@ -75,4 +75,40 @@ fn entries(shard: u16, replicas: &[Inspected]) -> Result<Vec<Entry>, String> {
         journal.extend(line);
     }
     Ok(journal)
+}
+
+/// How far the entries of a shard are committed: a checkpoint only ever stands for such, and nodes that end in order write one. Those that were killed
+/// leave more behind their last: what clients were told of it a majority has, in the same words and of the same term.
+fn committed(replicas: &[Inspected]) -> u64 {
+    let stood_for = replicas.iter().filter_map(|replica| replica.checkpoint).map(|(index, _)| index).max().unwrap_or(0);
+    let mut holders: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+    for entry in replicas.iter().flat_map(|replica| &replica.entries) {
+        // Two entries of the same place and term are the same.
+        *holders.entry((entry.index, entry.term)).or_default() += 1;
+    }
+    let of_most = |index: u64| holders.range((index, 0)..=(index, u64::MAX)).any(|(_, count)| *count > replicas.len() / 2);
+    (stood_for + 1..).take_while(|index| of_most(*index)).last().unwrap_or(stood_for)
+}
+
+#[cfg(test)]
+mod tests {
+    use conclave_raft::GroupId;
+
+    use super::*;
+
+    /// A replica without a checkpoint, with entries of these terms from the first on.
+    fn replica(terms: &[u64]) -> Inspected {
+        let entry = |(at, term): (usize, &u64)| InspectedEntry { index: at as u64 + 1, term: *term, proposal: None };
+        Inspected { group: GroupId(1), checkpoint: None, entries: terms.iter().enumerate().map(entry).collect() }
+    }
+
+    #[test]
+    fn what_a_majority_has_of_one_term_is_committed() {
+        assert_eq!(committed(&[]), 0);
+        assert_eq!(committed(&[replica(&[1, 1, 1])]), 3);
+        assert_eq!(committed(&[replica(&[1, 1, 1]), replica(&[1, 1]), replica(&[])]), 2);
+        // Two leaders wrote to the same place, each for itself.
+        assert_eq!(committed(&[replica(&[1, 1, 2]), replica(&[1, 1, 3]), replica(&[1])]), 2);
+        assert_eq!(committed(&[replica(&[1, 1, 2]), replica(&[1, 1, 3]), replica(&[1, 1, 3])]), 3);
+    }
 }
