@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::RaftError;
+use openraft::raft::Precondition;
 use openraft::{ChangeMembers, EmptyNode, ServerState};
 use tokio::sync::MutexGuard;
 
@@ -86,7 +87,7 @@ pub(crate) async fn remove(replica: &Arc<Replica>, node: NodeId) -> Result<(), N
 }
 
 /// One change at a time, and none on top of one that a former leader left half done.
-async fn begin(replica: &Replica) -> Result<MutexGuard<'_, ()>, NotCommitted> {
+async fn begin(replica: &Arc<Replica>) -> Result<MutexGuard<'_, ()>, NotCommitted> {
     let alone = replica.membership.lock().await;
     finish(replica).await?;
     Ok(alone)
@@ -166,19 +167,27 @@ pub(crate) async fn finish_changes(replica: Arc<Replica>) {
     }
 }
 
-async fn finish(replica: &Replica) -> Result<(), NotCommitted> {
-    if is_joint(replica) { change(replica, Change::AddVoterIds(BTreeSet::new()), false).await } else { Ok(()) }
+async fn finish(replica: &Arc<Replica>) -> Result<(), NotCommitted> {
+    let Some(voters) = voters_in_the_end(replica) else { return Ok(()) };
+    if !voters.contains(&replica.node.0) {
+        hand_over_if_us(replica, replica.node).await?;
+    }
+    change(replica, Change::AddVoterIds(BTreeSet::new()), false).await
 }
 
 async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {
-    // Elected, and its own vote for itself is not on its disk as that of a leader: openraft ends a core that changes members then.
-    let vote = replica.vote();
-    if vote.leader_id.node_id == replica.node.0 && !vote.committed {
-        return Err(Refusal::Membership("this node has only just been elected; try again in a moment".to_owned()).into());
-    }
     let said_by = || *replica.raft.server_metrics().borrow_watched().membership_config.log_id();
     let before = said_by();
-    match tokio::time::timeout(CHANGE_MAX, replica.raft.change_membership(change, retain)).await {
+    // One that was elected while it was taken out leads for a moment after that is committed, and openraft ends a core that changes members then.
+    if !members(replica).1.contains(&replica.node) {
+        return Err(Refusal::Membership("this node is no member any more: try again with the next leader".to_owned()).into());
+    }
+    let still = [
+        // Its vote for itself is on its disk as a leader's.
+        Precondition::CommittedLeaderId { committed_leader_id: replica.vote().leader_id },
+        Precondition::LastMembershipLogId { last_membership_log_id: before },
+    ];
+    match tokio::time::timeout(CHANGE_MAX, replica.raft.change_membership_if(change, retain, still)).await {
         Ok(Ok(_)) => Ok(()),
         // The first of two entries is in the log, and whoever leads next may write the second.
         Ok(Err(RaftError::APIError(_))) if said_by() != before => {
@@ -190,7 +199,10 @@ async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), N
     }
 }
 
-/// Whether the voters of before and of after a change are both asked now, by all that this node has heard.
-fn is_joint(replica: &Replica) -> bool {
-    replica.raft.server_metrics().borrow_watched().membership_config.get_joint_config().len() > 1
+/// The voters of after a change, while those of before are asked as well, by all that this node has heard.
+fn voters_in_the_end(replica: &Replica) -> Option<BTreeSet<u64>> {
+    let metrics = replica.raft.server_metrics();
+    let metrics = metrics.borrow_watched();
+    let both = metrics.membership_config.get_joint_config();
+    if both.len() > 1 { both.last().cloned() } else { None }
 }

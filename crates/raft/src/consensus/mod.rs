@@ -18,6 +18,8 @@ mod start;
 mod status;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod taken_out;
 mod transfer;
 mod turn;
 mod types;

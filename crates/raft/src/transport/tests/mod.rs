@@ -1,6 +1,6 @@
 //! Nodes on loopback, each with its own certificate; and strangers.
 
-mod authority;
+pub(crate) mod authority;
 mod calls;
 mod deaths;
 mod greetings;
