@@ -12,7 +12,7 @@ use crate::answer::{Answer, Verdict};
 use crate::delivery::{Delivery, Part, Views};
 use crate::frame::Direct;
 use crate::planted;
-use crate::request::Request;
+use crate::request::{Ask, Request};
 
 /// Milliseconds after which a request that is not answered is answered by the edge itself: whether it was carried out is not known then.
 pub const PATIENCE_MS: u64 = 4_500;
@@ -352,6 +352,7 @@ impl<H: Clone> Edge<H> {
                     sessions.send(&handle, reply);
                 }
             }
+            (_, Some(request)) if matches!(request.ask, Ask::Gone(_)) => self.forget_before(&request, sessions, out),
             (Verdict::Unreadable, Some(request)) => {
                 let error = StanzaError::new(Condition::InternalServerError).text("the servers do not understand each other");
                 return give_up(&request, &error, sessions, out);
@@ -359,6 +360,16 @@ impl<H: Clone> Edge<H> {
             _ => {}
         }
         out.push(Output::Answered { session, number, verdict: Some(verdict) });
+    }
+
+    /// What a session asked before it left all rooms was decided before that. Where its answer was lost it must not be asked again.
+    fn forget_before(&mut self, gone: &Request, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
+        let before = (gone.session.id, 0)..(gone.session.id, gone.number);
+        let before: Vec<(u64, u64)> = self.places.range(before).map(|(key, _)| *key).collect();
+        for waiting in before.iter().filter_map(|key| self.waiting.remove(&self.places.remove(key)?)).collect::<Vec<_>>() {
+            let text = "the answer to this was lost before you left; whether it was carried out is not known";
+            give_up(&waiting.request, &StanzaError::wait(text), sessions, out);
+        }
     }
 
     fn acknowledge(&mut self, out: &mut Vec<Output>) {

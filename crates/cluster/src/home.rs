@@ -6,6 +6,7 @@
 mod absent;
 mod asking;
 mod lives;
+mod overtaken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -148,6 +149,8 @@ impl Home {
         let at = from.attachment();
         let (session, number) = (request.session.id, request.number);
         let is_answered = self.barrier.answers(session, number) || self.answered.has(from.node, session, number);
+        // To leave is done again, behind what was repeated before it and judged afresh.
+        let is_answered = is_answered && !matches!(request.ask, Ask::Gone(_));
         if self.ahead.has(session, number) || is_answered {
             return;
         }

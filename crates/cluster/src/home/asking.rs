@@ -31,6 +31,9 @@ impl Home {
         self.time = context.now;
         let asked = request.to_room(at, stanza.clone());
         match self.judged(shard, room).decide(&asked, context) {
+            Ok(Outcome::Log(change)) if self.is_overtaken(shard, request) => {
+                self.decline(room, &change, stanza, request, at, out);
+            }
             Ok(Outcome::Log(change)) => {
                 match self.check_pace(room, &change, context.service.room_messages_per_second, pace_now) {
                     Ok(()) => self.log_room(shard, room, change, stanza, request, at, out),
@@ -88,8 +91,7 @@ impl Home {
     ) {
         let context = &Context { now: context.now.max(self.time), ..context.clone() };
         self.time = context.now;
-        let (session, number) = (request.session.id, request.number);
-        if shard.repeats.has_later(session, number) || self.ahead.has_later(session, number) {
+        if self.is_overtaken(shard, request) {
             return self.done(request, at, out);
         }
         let mut rooms = shard.seated.get(&request.session.jid).cloned().unwrap_or_default();
@@ -128,6 +130,10 @@ impl Home {
             let typing =
                 |receiver: BoundSession| (direct(receiver.session, receiver.attachment, bytes.clone()), receiver.attachment);
             return self.tell_directly(receivers.into_iter().map(typing).collect(), request, at, out);
+        }
+        if self.is_overtaken(shard, request) {
+            let error = StanzaError::wait("this was not delivered, and the answer that said why was lost; send it again");
+            return self.answer_user(stanza.error_reply(&error), request, at, out);
         }
         let to = receivers.into_iter().map(|receiver| receiver.session).collect();
         let change = ShardChange::User { origin: origin(request, at), to, stanza: bytes };
