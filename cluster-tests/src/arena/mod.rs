@@ -271,7 +271,7 @@ impl Arena {
         for (number, node) in nodes.iter_mut() {
             let Some(status) = node.process.as_mut().and_then(Process::ended) else { continue };
             node.exit_code = status.code();
-            let expected = node.process.take().is_some_and(|process| process.may_end);
+            let expected = node.process.take().is_some_and(|process| process.is_expected(status));
             self.doors.close(*number);
             if !expected {
                 let how = format!("{status}: {}", self.last_words(*number));
