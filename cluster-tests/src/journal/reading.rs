@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use conclave_raft::{Inspected, InspectedEntry, inspect};
 
 use super::folding::Folding;
@@ -36,8 +35,9 @@ pub fn read(nodes: &BTreeMap<u32, PathBuf>) -> Logs {
             Err(why) => logs.lacking.push(format!("node {node}: {why}")),
         }
     }
+    let unread = logs.lacking.len();
     for (shard, replicas) in shards {
-        match entries(shard, &replicas) {
+        match entries(shard, &replicas, unread) {
             Ok(entries) => logs.journal.extend(entries),
             Err(why) => logs.lacking.push(format!("shard {shard}: {why}")),
         }
@@ -61,54 +61,81 @@ fn digest(entry: &InspectedEntry) -> u64 {
     hasher.finish()
 }
 
-/// What any replica has, as far as it is committed.
-fn entries(shard: u16, replicas: &[Inspected]) -> Result<Vec<Entry>, String> {
-    let committed = committed(replicas);
-    let all = replicas.iter().flat_map(|replica| &replica.entries).filter(|entry| entry.index <= committed);
-    let all: BTreeMap<u64, Option<&Bytes>> = all.map(|entry| (entry.index, entry.proposal.as_ref())).collect();
+/// What the replicas have, as far as it is committed; so many more could not be read, and may have been of this shard.
+fn entries(shard: u16, replicas: &[Inspected], unread: usize) -> Result<Vec<Entry>, String> {
+    let all = committed(replicas, unread);
+    let last = all.last_key_value().map_or(0, |(index, _)| *index);
     let mut folding = Folding::new(shard);
     let mut journal = Vec::new();
-    for index in 0..=committed {
+    for index in 0..=last {
         // Raft's first entry, which makes the group, is nothing to a shard.
-        let Some(bytes) = all.get(&index) else { return Err(format!("entry {index} of {committed} is in no log any more")) };
-        let line = folding.take(index, bytes.map(|bytes| bytes.as_ref())).map_err(|error| format!("entry {index}: {error}"))?;
+        let Some(entry) = all.get(&index) else { return Err(format!("entry {index} of {last} is in no log any more")) };
+        let line = folding.take(index, entry.proposal.as_deref()).map_err(|error| format!("entry {index}: {error}"))?;
         journal.extend(line);
     }
     Ok(journal)
 }
 
-/// How far the entries of a shard are committed: a checkpoint only ever stands for such, and nodes that end in order write one. Those that were killed
-/// leave more behind their last: what clients were told of it a majority has, in the same words and of the same term.
-fn committed(replicas: &[Inspected]) -> u64 {
-    let stood_for = replicas.iter().filter_map(|replica| replica.checkpoint).map(|(index, _)| index).max().unwrap_or(0);
-    let mut holders: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+/// The committed entries by index. A checkpoint only ever stands for such. What is behind the last one of a cluster that was ended at once is committed if
+/// a majority has it, of the same term; all that clients were told of is. Beside it there may be what a leader wrote in vain.
+fn committed(replicas: &[Inspected], unread: usize) -> BTreeMap<u64, &InspectedEntry> {
+    let mut committed = BTreeMap::new();
+    for replica in replicas {
+        let Some((stood_for, _)) = replica.checkpoint else { continue };
+        let of_it = replica.entries.iter().take_while(|entry| entry.index <= stood_for);
+        committed.extend(of_it.map(|entry| (entry.index, entry)));
+    }
+    let stood_for = replicas.iter().filter_map(|replica| replica.checkpoint).map(|(index, _)| index).max();
+    let mut holders: BTreeMap<(u64, u64), (usize, &InspectedEntry)> = BTreeMap::new();
     for entry in replicas.iter().flat_map(|replica| &replica.entries) {
         // Two entries of the same place and term are the same.
-        *holders.entry((entry.index, entry.term)).or_default() += 1;
+        holders.entry((entry.index, entry.term)).or_insert((0, entry)).0 += 1;
     }
-    let of_most = |index: u64| holders.range((index, 0)..=(index, u64::MAX)).any(|(_, count)| *count > replicas.len() / 2);
-    (stood_for + 1..).take_while(|index| of_most(*index)).last().unwrap_or(stood_for)
+    let most = (replicas.len() + unread) / 2 + 1;
+    let of_most = |index: u64| holders.range((index, 0)..=(index, u64::MAX)).find(|(_, (count, _))| *count >= most);
+    let behind = (stood_for.map_or(0, |index| index + 1)..).map_while(|index| Some((index, of_most(index)?.1.1)));
+    committed.extend(behind);
+    committed
 }
 
 #[cfg(test)]
 mod tests {
-    use conclave_raft::GroupId;
+    use conclave_raft::{GroupId, StateHash};
 
     use super::*;
 
-    /// A replica without a checkpoint, with entries of these terms from the first on.
-    fn replica(terms: &[u64]) -> Inspected {
-        let entry = |(at, term): (usize, &u64)| InspectedEntry { index: at as u64 + 1, term: *term, proposal: None };
-        Inspected { group: GroupId(1), checkpoint: None, entries: terms.iter().enumerate().map(entry).collect() }
+    /// A replica with entries of these terms from the first on, and a checkpoint that stands for so many.
+    fn replica(checkpoint: u64, terms: &[u64]) -> Inspected {
+        let entry = |(at, term): (usize, &u64)| InspectedEntry { index: at as u64, term: *term, proposal: None };
+        let checkpoint = (checkpoint > 0).then(|| (checkpoint - 1, StateHash::default()));
+        Inspected { group: GroupId(1), checkpoint, entries: terms.iter().enumerate().map(entry).collect() }
+    }
+
+    #[track_caller]
+    fn terms(replicas: &[Inspected], expected: &[u64]) {
+        let terms: Vec<u64> = committed(replicas, 0).values().map(|entry| entry.term).collect();
+        assert_eq!(terms, expected);
     }
 
     #[test]
     fn what_a_majority_has_of_one_term_is_committed() {
-        assert_eq!(committed(&[]), 0);
-        assert_eq!(committed(&[replica(&[1, 1, 1])]), 3);
-        assert_eq!(committed(&[replica(&[1, 1, 1]), replica(&[1, 1]), replica(&[])]), 2);
+        terms(&[], &[]);
+        terms(&[replica(0, &[1, 1, 1])], &[1, 1, 1]);
+        terms(&[replica(0, &[1, 1, 1]), replica(0, &[1, 1]), replica(0, &[])], &[1, 1]);
         // Two leaders wrote to the same place, each for itself.
-        assert_eq!(committed(&[replica(&[1, 1, 2]), replica(&[1, 1, 3]), replica(&[1])]), 2);
-        assert_eq!(committed(&[replica(&[1, 1, 2]), replica(&[1, 1, 3]), replica(&[1, 1, 3])]), 3);
+        terms(&[replica(0, &[1, 1, 2]), replica(0, &[1, 1, 3]), replica(0, &[1])], &[1, 1]);
+        terms(&[replica(0, &[1, 1, 3]), replica(0, &[1, 1, 3]), replica(0, &[1, 1, 2])], &[1, 1, 3]);
+    }
+
+    #[test]
+    fn who_cannot_be_read_has_nothing() {
+        assert!(committed(&[replica(0, &[1, 1])], 2).is_empty());
+        assert_eq!(committed(&[replica(0, &[1, 1]), replica(1, &[1])], 1).len(), 1);
+    }
+
+    #[test]
+    fn what_a_checkpoint_stands_for_is_committed_whatever_others_have() {
+        terms(&[replica(0, &[1, 2]), replica(2, &[1, 3]), replica(0, &[1, 2])], &[1, 3]);
+        terms(&[replica(2, &[1, 3, 3]), replica(1, &[1, 2, 2]), replica(0, &[1, 3, 3])], &[1, 3, 3]);
     }
 }
