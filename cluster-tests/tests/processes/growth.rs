@@ -24,7 +24,9 @@ struct Chat {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chat_goes_on_while_nodes_come_and_go() {
-    let mut cluster = Cluster::alone(PROGRAM, &[("CONCLAVE_SESSION_STANZAS_PER_SECOND", "0")], &["user", "user2"]);
+    // Whoever comes is handed the state, and not the log.
+    let settings = [("CONCLAVE_SESSION_STANZAS_PER_SECOND", "0"), ("CONCLAVE_LOG_ENTRIES_KEPT", "0")];
+    let mut cluster = Cluster::alone(PROGRAM, &settings, &["user", "user2"]);
     let mut owner = Client::must_open(&cluster.door(1), "user", "growth").await;
     owner.enter(ROOM, "Owner").await;
     owner.configure(ROOM, &[]).await;

@@ -14,6 +14,7 @@ mod restart;
 mod scenarios;
 mod sessions;
 mod settings;
+mod snapshots;
 mod stall;
 mod talk;
 mod thousand;
