@@ -34,12 +34,24 @@ pub fn check(run: &Run) -> Verdict {
         breaches.extend(judged.folded(&calls));
         breaches.extend(judged.unlogged(&calls));
         breaches.extend(calls.iter().filter_map(|call| judged.groundless(call)));
-        checked += calls.iter().filter(|call| wanted(call).is_some() && call.outcome != Outcome::Unknown).count();
+        checked += contended(&calls);
     }
     match gave_up {
         Some(why) if breaches.is_empty() => Verdict::Inconclusive(why),
-        _ => Verdict::of(breaches, checked, "nobody wanted a nick"),
+        _ => Verdict::of(breaches, checked, "nobody wanted a nick that somebody else wanted"),
     }
+}
+
+/// How many wanted a nick that somebody else wanted as well.
+fn contended(calls: &[Call<'_>]) -> usize {
+    let mut wish: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for call in calls {
+        if let Some(nick) = wanted(call) {
+            wish.entry(nick).or_default().insert(call.by());
+        }
+    }
+    let is_wanted = |call: &&Call<'_>| wanted(call).is_some_and(|nick| wish[nick].len() > 1);
+    calls.iter().filter(|call| call.outcome != Outcome::Unknown).filter(is_wanted).count()
 }
 
 struct Judged<'a> {

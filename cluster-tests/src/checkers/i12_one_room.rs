@@ -32,11 +32,11 @@ pub fn check(run: &Run) -> Verdict {
         breaches.extend(lives.makers(&calls));
         breaches.extend(lives.late(run, &calls));
         breaches.extend(lives.inherited(&calls));
-        checked += lives.lives.len();
+        checked += lives.contested(&calls);
     }
     match gave_up {
         Some(why) if breaches.is_empty() => Verdict::Inconclusive(why),
-        _ => Verdict::of(breaches, checked, "no room was made"),
+        _ => Verdict::of(breaches, checked, "nobody raced to make a room, and none was made again"),
     }
 }
 
@@ -82,6 +82,18 @@ impl<'a> Lives<'a> {
             }
         }
         Lives { entries, ..lives }
+    }
+
+    /// Incarnations of which something could be broken: those that end or come behind another, and one that several wanted to make.
+    fn contested(&self, calls: &[Call<'_>]) -> usize {
+        let enters = || calls.iter().filter(|call| matches!(call.act, Act::Enter { .. }));
+        let known = enters().filter(|call| is_made(call)).filter_map(|call| call.ended).map(|(number, _)| number).min();
+        let wanted: BTreeSet<&str> =
+            enters().filter(|call| known.is_none_or(|known| call.invoked < known)).map(|call| call.by()).collect();
+        match &self.lives[..] {
+            [only] if only.destroyed.is_none() => usize::from(wanted.len() > 1),
+            lives => lives.len(),
+        }
     }
 
     /// What is made while it is there, and what happens where nothing is.

@@ -194,6 +194,15 @@ impl Class {
         TRAITS.iter().find(|traits| traits.name == name).map(|traits| traits.class)
     }
 
+    /// The promises that it puts to the test where nothing else is broken.
+    pub fn promises(self) -> &'static [&'static str] {
+        match self {
+            Class::KillHome | Class::KillFollower | Class::Sigterm | Class::Drain => &["I20"],
+            Class::Partition | Class::IsolateHome => &["I18"],
+            _ => &[],
+        }
+    }
+
     /// Nodes that a cluster must have for it to mean anything.
     pub fn nodes_min(self) -> usize {
         self.traits().nodes_min

@@ -215,7 +215,7 @@ fn plan(order: &Order, program: &Path) -> Result<Plan, String> {
         seed: order.seed,
         traffic: order.traffic.name().to_owned(),
         faults: order.faults.iter().map(|class: &Class| class.name().to_owned()).collect(),
-        promises: order.traffic.promises().iter().map(|promise| (*promise).to_owned()).collect(),
+        promises: order.promises().iter().map(|promise| (*promise).to_owned()).collect(),
         nodes: order.nodes,
         safety_ms: milliseconds(order.safety),
         liveness_ms: milliseconds(PROVED_MAX),

@@ -61,6 +61,12 @@ impl Order {
 }
 
 impl Order {
+    /// What it must put to the test: what the traffic does whatever is broken, and what a class of faults does where nothing else is.
+    pub fn promises(&self) -> Vec<&'static str> {
+        let of_fault = if let [only] = self.faults[..] { only.promises() } else { &[] };
+        self.traffic.promises().iter().chain(of_fault).copied().collect()
+    }
+
     /// What its directory is called.
     pub fn name(&self) -> String {
         match &self.planted {

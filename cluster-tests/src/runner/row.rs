@@ -6,8 +6,11 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::Order;
-use crate::judge::{Judgement, Outcome};
+use crate::judge::{Judgement, Outcome, PROMISES};
 use crate::verdict::Verdict;
+
+/// In so many runs each promise is put to the test: the rarest is in one of ten or fifteen.
+const ALL_TESTED_IN: usize = 100;
 
 /// One run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,6 +39,9 @@ pub struct Row {
     pub doubled: usize,
     /// See [`Row::lost`].
     pub out_of_order: usize,
+    /// The numbers of the promises that were put to the test.
+    #[serde(default)]
+    pub tested: Vec<String>,
 }
 
 impl Row {
@@ -50,6 +56,8 @@ impl Row {
             Verdict::Inconclusive(why) => Some(format!("{number} inconclusive: {why}")),
             _ => None,
         });
+        let is_tested = |verdict: &Verdict| matches!(verdict, Verdict::Pass { .. } | Verdict::Fail(_));
+        let tested = judgement.verdicts.iter().filter(|(_, _, verdict)| is_tested(verdict));
         let totals = &judgement.totals;
         Row {
             outcome: judgement.outcome.word().to_owned(),
@@ -61,6 +69,7 @@ impl Row {
             lost: broken(&["I2", "I3"]),
             doubled: broken(&["I4"]),
             out_of_order: broken(&["I1"]),
+            tested: tested.map(|(number, _, _)| (*number).to_owned()).collect(),
             ..Row::without_a_run(order, String::new())
         }
     }
@@ -80,6 +89,7 @@ impl Row {
             lost: 0,
             doubled: 0,
             out_of_order: 0,
+            tested: Vec::new(),
         }
     }
 }
@@ -114,7 +124,22 @@ pub fn table(rows: &[Row]) -> String {
         sum(|row| row.doubled),
         sum(|row| row.out_of_order)
     );
+    let _ = writeln!(text, "put to the test in so many runs: {}", tested(rows));
     text
+}
+
+/// Each promise with the number of runs that put it to the test.
+fn tested(rows: &[Row]) -> String {
+    let count = |number: &str| rows.iter().filter(|row| row.tested.iter().any(|tested| tested == number)).count();
+    let each: Vec<String> = PROMISES.iter().map(|promise| format!("{} {}", promise.number, count(promise.number))).collect();
+    each.join(", ")
+}
+
+/// The promises that none of so many runs put to the test, though chance should have brought that about.
+pub fn never_tested(rows: &[Row]) -> Vec<&'static str> {
+    let is_tested = |number: &str| rows.iter().any(|row| row.tested.iter().any(|tested| tested == number));
+    let numbers = PROMISES.iter().map(|promise| promise.number);
+    if rows.len() < ALL_TESTED_IN { Vec::new() } else { numbers.filter(|number| !is_tested(number)).collect() }
 }
 
 #[cfg(test)]
@@ -132,6 +157,7 @@ mod tests {
             sent: 4,
             acknowledged: 3,
             delivered: 12,
+            tested: vec!["I1".to_owned(), format!("I{}", 2 * seed)],
             ..Row::without_a_run(&Order::of(seed), String::new())
         };
         let rows = [row(1, &["drain", "kill_home"], Outcome::Pass), row(2, &["drain"], Outcome::Inconclusive)];
@@ -141,7 +167,17 @@ mod tests {
             kill_home              1          10      1     0             0
             all runs               2          20      1     0             1
             messages: sent 8, acknowledged 6, delivered 24, lost 0, doubled 0, out of order 0
+            put to the test in so many runs: I1 2, I2 1, I3 0, I4 1, I5 0, I6 0, I7 0, I9 0, I10 0, I11 0, I12 0, I13 0, I14 0, I15 0, I16 0, I18 0, I19 0, I20 0, I21 0, I23 0
         "#]]
         .assert_eq(&table(&rows));
+    }
+
+    #[test]
+    fn many_runs_put_every_promise_to_the_test() {
+        let row = |seed| Row { tested: vec!["I1".to_owned()], ..Row::without_a_run(&Order::of(seed), String::new()) };
+        let few: Vec<Row> = (0..10).map(row).collect();
+        assert!(never_tested(&few).is_empty());
+        let many: Vec<Row> = (0..200).map(row).collect();
+        assert_eq!(never_tested(&many).len(), PROMISES.len() - 1);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::row::{Row, table};
+use super::row::{Row, never_tested, table};
 use super::{Order, judged, run};
 use crate::judge::Outcome;
 
@@ -15,7 +15,8 @@ use crate::judge::Outcome;
 const ROWS: &str = "soak.jsonl";
 
 /// Runs orders by the seeds from the first on, so many at a time, until the time is over; what is under way then is ended properly. Every run's line is printed
-/// and stands in `dir/soak.jsonl`; the table of all is printed in the end, and stands in `dir/soak.html`. Whether all passed.
+/// and stands in `dir/soak.jsonl`; the table of all is printed in the end, and stands in `dir/soak.html`. Whether all passed, and
+/// together put every promise to the test.
 pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Path) -> bool {
     let (start, next) = (Instant::now(), AtomicU64::new(first));
     let rows = Mutex::new(Vec::new());
@@ -41,11 +42,15 @@ pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Pa
     std::thread::scope(|scope| (0..abreast.max(1)).for_each(|_| drop(scope.spawn(line))));
     let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("{}", table(&rows));
+    let untested = never_tested(&rows);
+    if !untested.is_empty() {
+        println!("inconclusive: {} runs, and none put to the test: {}", rows.len(), untested.join(", "));
+    }
     let page = dir.join("soak.html");
     if let Err(error) = fs::write(&page, crate::report::summary(&rows)) {
         eprintln!("{}: {error}", page.display());
     }
-    !rows.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
+    !rows.is_empty() && untested.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
 }
 
 /// Behind those of earlier calls for the same directory.

@@ -76,7 +76,7 @@ impl Profile {
     pub fn promises(self) -> &'static [&'static str] {
         match self {
             Profile::Chat | Profile::Presence => &["I1", "I2", "I3", "I4", "I5", "I7", "I13", "I15", "I16", "I21"],
-            Profile::Churn => &["I1", "I2", "I3", "I4", "I5", "I7", "I11", "I13", "I14", "I15", "I16", "I21"],
+            Profile::Churn => &["I1", "I2", "I3", "I4", "I5", "I7", "I13", "I14", "I15", "I16", "I21"],
             Profile::Moderation => &["I1", "I3", "I4", "I5", "I9", "I10", "I13", "I15", "I16", "I21"],
             Profile::Rooms => &["I3", "I4", "I5", "I12", "I21"],
             Profile::Nicks => &["I1", "I3", "I4", "I5", "I9", "I11", "I13", "I16", "I21"],
