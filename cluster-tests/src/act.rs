@@ -21,6 +21,9 @@ pub enum Act {
         /// With which password.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password: Option<String>,
+        /// §7.2.13: how many messages of the history it wants, at most; without a number it is shown what the room takes for usual.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        history: Option<usize>,
     },
     /// §7.14: to leave.
     Leave,

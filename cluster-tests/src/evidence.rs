@@ -2,12 +2,14 @@
 //! every checker reads it.
 
 mod goodbyes;
+mod kept;
 mod order;
 mod ranks;
 mod seating;
 mod sight;
 mod stay;
 mod trouble;
+mod whois;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +21,14 @@ use crate::run_dir::Run;
 use crate::verdict::Findings;
 
 pub(crate) use goodbyes::goodbyes;
+pub(crate) use kept::Kept;
 pub(crate) use order::Order;
 pub(crate) use ranks::Ranks;
 pub(crate) use seating::{Departure, Gone, Seat, Seating};
 pub(crate) use sight::{Presence, Reader, Sight};
 pub(crate) use stay::{Session, Stay};
 pub(crate) use trouble::Trouble;
+pub(crate) use whois::Whois;
 
 /// All that a run tells.
 pub(crate) struct Evidence<'a> {

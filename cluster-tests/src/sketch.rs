@@ -122,7 +122,11 @@ fn asked(act: &str, words: &[&str]) -> Act {
     let must = |at: usize| (*words.get(at).expect("an argument")).to_owned();
     match act {
         "say" => Act::Say { body: Some(must(0)) },
-        "enter" => Act::Enter { nick: must(0), password: words.get(1).map(|word| (*word).to_owned()) },
+        "enter" => {
+            let option = |at: usize| words.get(at).copied().filter(|word| *word != "-");
+            let history = option(2).map(|wanted| wanted.parse().expect("a number"));
+            Act::Enter { nick: must(0), password: option(1).map(str::to_owned), history }
+        }
         "leave" => Act::Leave,
         "rename" => Act::Rename { nick: must(0) },
         "whisper" => Act::Whisper { to: must(0), body: must(1) },

@@ -1,9 +1,9 @@
 //! I7, the join cut: who enters is shown who is there, then itself, then history, then the subject, and from there on what happens. The history ends
-//! exactly before its entry in the log, and has no hole.
+//! exactly before its entry in the log, has no hole, and is as long as was asked for, or as the room has.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Room, Session, Sight, Stay};
+use crate::evidence::{Evidence, Kept, Room, Session, Sight, Stay};
 use crate::history::{Event, Line};
 use crate::verdict::{Breach, Findings, Verdict};
 
@@ -14,6 +14,7 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
         if room.shows_all() && !room.seating.vague {
             findings.breaches.extend(lists(room));
         }
+        findings.breaches.extend(lengths(room));
         findings
     };
     evidence.rooms.values().map(of_room).collect::<Findings>().verdict("nobody entered a room")
@@ -28,13 +29,9 @@ fn of_stay(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>) -> Findings 
 
 /// Who is there when one enters is who is shown, and nobody else.
 fn lists(room: &Room<'_>) -> Vec<Breach> {
-    let at = |stay: &Stay<'_>| stay.entry.filter(|(first, last)| first == last && stay.joined.is_some()).map(|(first, _)| first);
-    let mut stays: Vec<(u64, &Session<'_>, &Stay<'_>)> =
-        room.stays().filter_map(|(session, stay)| Some((at(stay)?, session, stay))).collect();
-    stays.sort_by_key(|(index, _, _)| *index);
     let (mut there, mut breaches) = (BTreeSet::new(), Vec::new());
     let mut turns = room.seating.turns.iter().peekable();
-    for (index, session, stay) in stays {
+    for (index, session, stay) in placed(room) {
         while let Some((_, nick, comes)) = turns.next_if(|turn| turn.0 <= index) {
             if *comes {
                 there.insert(*nick)
@@ -49,6 +46,14 @@ fn lists(room: &Room<'_>) -> Vec<Breach> {
         breaches.push(Breach::new(what, &[line]).with(&entries));
     }
     breaches
+}
+
+/// The stays of which it is known by which entry they began, in the order of the log.
+fn placed<'r, 'a>(room: &'r Room<'a>) -> Vec<(u64, &'r Session<'a>, &'r Stay<'a>)> {
+    let at = |stay: &Stay<'_>| stay.entry.filter(|(first, last)| first == last && stay.joined.is_some()).map(|(first, _)| first);
+    let mut stays: Vec<_> = room.stays().filter_map(|(session, stay)| Some((at(stay)?, session, stay))).collect();
+    stays.sort_by_key(|(index, _, _)| *index);
+    stays
 }
 
 /// The presences up to one's own, which ends them.
@@ -106,10 +111,7 @@ fn part(line: &Line, sight: Option<&Sight>, before: Option<Part>) -> Option<Part
 
 /// The history is a stretch of M(r) that ends where the session came in.
 fn cut(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, joined: &Line) -> Vec<Breach> {
-    let position = |stanza_id: &str| room.positions.get(stanza_id).copied();
-    let before = stay.shown().take_while(|(line, _, _)| line.at <= joined.at);
-    let history: Vec<(&Line, usize)> =
-        before.filter(|shown| shown.2).filter_map(|shown| Some((shown.0, position(shown.1)?))).collect();
+    let history = history(room, stay, joined);
     let torn = history.windows(2).find(|pair| pair[1].1 != pair[0].1 + 1);
     let mut breaches = Vec::new();
     if let Some([(earlier, from), (later, to)]) = torn {
@@ -126,6 +128,33 @@ fn cut(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, joined: &Line) -
         let what = format!("{} is not shown the last of the history, which ends with number {last}", session.name);
         Breach::new(what, &[line, joined]).with(&[entry])
     }));
+    breaches
+}
+
+/// What it was shown of M(r) before it was in: the lines, and the places there.
+fn history<'a>(room: &Room<'_>, stay: &Stay<'a>, joined: &Line) -> Vec<(&'a Line, usize)> {
+    let before = stay.shown().take_while(|(line, _, _)| line.at <= joined.at).filter(|shown| shown.2);
+    before.filter_map(|(line, stanza_id, _)| Some((line, *room.positions.get(stanza_id)?))).collect()
+}
+
+/// The history is as long as was asked for, or as the room keeps, or as this life of the room has messages.
+fn lengths(room: &Room<'_>) -> Vec<Breach> {
+    let (mut kept, mut breaches, mut entries) = (Kept::default(), Vec::new(), room.entries.iter().peekable());
+    for (index, session, stay) in placed(room) {
+        while let Some(entry) = entries.next_if(|entry| entry.index <= index) {
+            kept.fold(entry);
+        }
+        let Some(joined) = stay.joined else { continue };
+        let shown = history(room, stay, joined).len();
+        let fits = |wanted: &Option<usize>| wanted.is_none_or(|wanted| kept.shown_of(wanted).contains(&shown));
+        if stay.wanted.is_empty() || stay.wanted.iter().any(fits) {
+            continue;
+        }
+        let due: Vec<usize> = stay.wanted.iter().flatten().map(|wanted| *kept.shown_of(*wanted).end()).collect();
+        let what = format!("{} is shown {shown} of the history of {}, and not {due:?}", session.name, room.jid);
+        let entries: Vec<_> = room.entries.iter().copied().filter(|entry| entry.index == index).collect();
+        breaches.push(Breach::new(what, &[joined]).with(&entries));
+    }
     breaches
 }
 
@@ -158,6 +187,45 @@ mod tests {
         assert_eq!(breach(&hole), "B is shown number 2 of the room behind number 0, in the history");
         let short = format!("{SAID}B sees ada\nB sees bob - 110\nB shown 1 s1\nB shown 2 s2\nB topic\nB joined\nB received 4 s4");
         assert_eq!(breach(&short), "B is not shown the last of the history, which ends with number 1");
+    }
+
+    /// What B is shown behind its request, where three were said before.
+    fn asking(wanted: &str, shown: &[u32]) -> String {
+        let shown: String = shown.iter().map(|number| format!("B shown {number} s{number}\n")).collect();
+        let said = SAID.replace("= join B bob", &format!("B enter e1 bob - {wanted}\n= join B bob"));
+        format!("{said}B sees ada\nB sees bob - 110\n{shown}B topic\nB joined\nB received 4 s4")
+    }
+
+    #[test]
+    fn the_history_is_as_long_as_was_asked_for_or_as_there_is_one() {
+        for (wanted, shown) in [("0", &[][..]), ("2", &[2, 3]), ("20", &[1, 2, 3])] {
+            assert_eq!(judged(&asking(wanted, shown)), Verdict::Pass { checked: 1 }, "{wanted}");
+        }
+        assert_eq!(breach(&asking("2", &[])), "B is shown 0 of the history of r@s, and not [2]");
+        assert_eq!(breach(&asking("20", &[2, 3])), "B is shown 2 of the history of r@s, and not [3]");
+        assert_eq!(breach(&asking("0", &[3])), "B is shown 1 of the history of r@s, and not [0]");
+    }
+
+    #[test]
+    fn a_room_forgets_what_it_may_not_keep_and_what_was_said_in_another_life() {
+        let keeps = |length: &str, shown: &[u32]| {
+            asking("20", shown).replace("= say 3", &format!("= configure historylength:{length}\n= say 3"))
+        };
+        assert_eq!(judged(&keeps("2", &[2, 3])), Verdict::Pass { checked: 1 });
+        assert_eq!(breach(&keeps("2", &[1, 2, 3])), "B is shown 3 of the history of r@s, and not [2]");
+        let anew = |shown: &[u32]| asking("20", shown).replace("= say 3", "= destroy\n= create A ada\n= say 3");
+        assert_eq!(judged(&anew(&[3])), Verdict::Pass { checked: 1 });
+        assert_eq!(breach(&anew(&[])), "B is shown 0 of the history of r@s, and not [1]");
+        let maker = "= destroy\nB enter e1 bob - 20\n= create B bob\nB sees bob - 110\nB topic\nB joined";
+        assert!(judged(&SAID.replace("= join B bob\n= say 4 s4 ada A", maker)).passed(), "who makes it anew is shown nothing");
+    }
+
+    #[test]
+    fn who_may_have_been_let_in_by_either_request_is_shown_what_one_of_them_asks_for() {
+        let twice = |shown: &[u32]| asking("20", shown).replace("B enter e1 bob - 20", "B enter e1 bob - 1\nB enter e2 bob - 20");
+        assert!(judged(&twice(&[3])).passed() && judged(&twice(&[1, 2, 3])).passed());
+        assert_eq!(breach(&twice(&[])), "B is shown 0 of the history of r@s, and not [1, 3]");
+        assert!(judged(&asking("", &[])).passed(), "a run that does not say what is asked for");
     }
 
     #[test]

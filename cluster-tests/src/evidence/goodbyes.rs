@@ -91,7 +91,7 @@ pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: 
 }
 
 /// For each line the index of the next message that is shown behind it.
-fn ceilings(room: &Room<'_>, stay: &Stay<'_>) -> Vec<u64> {
+pub(super) fn ceilings(room: &Room<'_>, stay: &Stay<'_>) -> Vec<u64> {
     let mut next = u64::MAX;
     let ceiling = |(line, _): &(&Line, _)| {
         if let Event::Received { stanza_id, delayed: false, .. } = &line.event {

@@ -13,6 +13,8 @@ pub(crate) struct Ranks<'a> {
     pub members_only: bool,
     /// §7.2.5; none as long as nothing says whether there is one, empty if there is none.
     pub secret: Option<&'a str>,
+    /// §4.2: whether all are shown real JIDs, and not moderators alone.
+    pub shows_jids: bool,
 }
 
 impl<'a> Ranks<'a> {
@@ -26,6 +28,7 @@ impl<'a> Ranks<'a> {
             Deed::Moderate { items } => items.iter().for_each(|item| self.item(item)),
             Deed::Configure { fields, .. } => {
                 self.members_only = fields.get("membersonly").map_or(self.members_only, |value| value == "1" || value == "true");
+                self.shows_jids = fields.get("whois").map_or(self.shows_jids, |value| value == "anyone");
                 self.secret = fields.get("roomsecret").map(String::as_str).or(self.secret);
             }
             _ => {}

@@ -41,6 +41,8 @@ pub(crate) struct Seat<'a> {
     pub nick: &'a str,
     pub taken: &'a Entry,
     pub until: Option<(&'a Entry, Gone)>,
+    /// From which entry on it has which role, by index; a role is empty if the journal does not tell.
+    pub roles: Vec<(u64, &'a str)>,
     /// By which entries it was detached.
     pub detached: Vec<&'a Entry>,
 }
@@ -146,6 +148,14 @@ impl Seat<'_> {
     /// Whether the session sits here behind the entry with this index.
     pub fn covers(&self, index: u64) -> bool {
         self.taken.index <= index && self.ends_behind(index)
+    }
+
+    /// The roles that it has behind any of the entries from one index to another.
+    pub fn roles_within(&self, from: u64, to: u64) -> impl Iterator<Item = &str> {
+        let begin = self.roles.partition_point(|role| role.0 <= from).saturating_sub(1);
+        let sits = self.taken.index <= to && self.until.is_none_or(|(entry, _)| entry.index >= from);
+        let roles = self.roles[begin..].iter().take_while(move |role| sits && role.0 <= to);
+        roles.map(|(_, role)| *role)
     }
 
     /// Whether the session still sits here behind the entry with this index, if it did before.

@@ -14,8 +14,16 @@ pub(crate) struct Session<'a> {
     /// Full JID.
     pub jid: &'a str,
     pub stays: Vec<Stay<'a>>,
-    /// Its requests to be let in that may still be granted: the send, and when.
-    pending: Vec<(&'a str, u64)>,
+    /// Its requests to be let in that may still be granted.
+    pending: Vec<Plea<'a>>,
+}
+
+/// A request to be let in.
+struct Plea<'a> {
+    send: &'a str,
+    at: u64,
+    /// How many messages of the history it is to be shown, at most.
+    wanted: Option<usize>,
 }
 
 /// One time that a session was in the room, or tried to be: from the line behind its last leaving to its next one. Whoever enters again while inside
@@ -27,6 +35,8 @@ pub(crate) struct Stay<'a> {
     pub joined: Option<&'a Line>,
     /// When it asked for that. A node that could not say so in time may have told it to wait.
     pub asked: u64,
+    /// How many messages of the history it asked for: one of these, if it asked more than once; none where it did not say.
+    pub wanted: Vec<Option<usize>>,
     pub left: Option<&'a Line>,
     /// The presence that told it that it is no longer in the room, and what it says.
     pub told: Option<(&'a Line, Presence)>,
@@ -64,11 +74,12 @@ impl<'a> Session<'a> {
             _ => None,
         };
         match (&line.event, &sight) {
-            (Event::Invoke { send, act: Act::Enter { .. } }, _) => self.pending.push((send, line.at)),
-            (Event::Refused { send, error }, _) if !error.starts_with("wait") => self.pending.retain(|(other, _)| other != send),
+            (Event::Invoke { send, act: Act::Enter { history, .. } }, _) => {
+                self.pending.push(Plea { send, at: line.at, wanted: *history });
+            }
+            (Event::Refused { send, error }, _) if !error.starts_with("wait") => self.pending.retain(|plea| plea.send != send),
             (Event::Joined, _) if stay.joined.is_none() => {
-                let first = stay.lines.first().map_or(line.at, |(line, _)| line.at);
-                (stay.joined, stay.asked) = (Some(line), granted(&mut self.pending).unwrap_or(first));
+                stay.let_in(line, &mut self.pending);
             }
             (_, Some(Sight::Subject { at_the_door: true })) if stay.joined.is_some() => {
                 return self.renew(line, sight);
@@ -107,18 +118,21 @@ impl<'a> Session<'a> {
         let mut lines = stay.lines.split_off(stay.lines.len() - door);
         lines.push((line, sight));
         stay.renewed = true;
-        let first = lines.first().map_or(line.at, |(line, _)| line.at);
-        let asked = granted(&mut self.pending).unwrap_or(first);
-        self.stays.push(Stay { lines, joined: Some(line), asked, ..Stay::default() });
+        let mut next = Stay { lines, ..Stay::default() };
+        next.let_in(line, &mut self.pending);
+        self.stays.push(next);
     }
 }
 
-/// A room answers in the order in which it is asked.
-fn granted(pending: &mut Vec<(&str, u64)>) -> Option<u64> {
-    (!pending.is_empty()).then(|| pending.remove(0).1)
-}
-
 impl<'a> Stay<'a> {
+    /// All has been shown to it. A room answers in the order in which it is asked, but what it was asked first may never have come to it.
+    fn let_in(&mut self, line: &'a Line, pending: &mut Vec<Plea<'a>>) {
+        let first = self.lines.first().map_or(line.at, |(line, _)| line.at);
+        (self.joined, self.asked) = (Some(line), pending.first().map_or(first, |plea| plea.at));
+        self.wanted = pending.iter().map(|plea| plea.wanted).collect();
+        pending.drain(..pending.len().min(1));
+    }
+
     /// What it was shown of messages to all: the line, what the room calls it, and whether it was history.
     pub fn shown(&self) -> impl Iterator<Item = (&'a Line, &'a str, bool)> {
         self.lines.iter().filter_map(|(line, _)| match &line.event {

@@ -195,7 +195,7 @@ mod tests {
         let mut history = history(text);
         for line in &mut history.lines {
             if let Event::Invoke { act, .. } = &mut line.event {
-                *act = Act::Enter { nick: "a".to_owned(), password: None };
+                *act = Act::Enter { nick: "a".to_owned(), password: None, history: None };
             }
         }
         let began: Vec<usize> = calls(&history, ROOM).iter().map(|call| call.invoked).collect();
@@ -206,7 +206,7 @@ mod tests {
     fn who_enters_is_shown_the_subject() {
         let mut history = history("A invoke s1\nA ok s1 7\nA seen x\nA seen y\nA seen z");
         history.lines[0].event =
-            Event::Invoke { send: "s1".to_owned(), act: Act::Enter { nick: "a".to_owned(), password: None } };
+            Event::Invoke { send: "s1".to_owned(), act: Act::Enter { nick: "a".to_owned(), password: None, history: None } };
         let stanzas =
             ["<presence><status>a</status></presence>", "<message type='groupchat'><subject>tea &amp; cake</subject></message>"];
         let stanzas = stanzas.iter().chain([&"<message type='groupchat'><subject>later</subject></message>"]);

@@ -49,7 +49,7 @@ fn act(words: &[&str]) -> Act {
     let word = |at: usize| words[at].to_owned();
     match words[0] {
         "say" => Act::default(),
-        "enter" => Act::Enter { nick: word(1), password: None },
+        "enter" => Act::Enter { nick: word(1), password: None, history: None },
         "rename" => Act::Rename { nick: word(1) },
         "subject" => Act::Subject { text: word(1) },
         "affiliation" => Act::Affiliation { jid: word(1), affiliation: word(2) },

@@ -20,8 +20,6 @@ pub(super) struct Asking<'a> {
     pub room: &'a str,
     /// The nick of the one who asks, or under which it was there last.
     pub nick: &'a str,
-    /// Whoever enters asks for so many messages of the history, at most.
-    pub history: usize,
 }
 
 impl Asking<'_> {
@@ -32,7 +30,7 @@ impl Asking<'_> {
             Act::Say { body } => vec![self.groupchat().with_child(text("body", body.as_deref().unwrap_or(self.send)))],
             Act::Subject { text: subject } => vec![self.groupchat().with_child(text("subject", subject))],
             Act::Whisper { to, body } => vec![self.whisper(to, body), self.fence()],
-            Act::Enter { nick, password } => vec![self.enter(nick, password.as_deref())],
+            Act::Enter { nick, password, history } => vec![self.enter(nick, password.as_deref(), *history)],
             Act::Leave => vec![self.presence(self.nick).with("type", "unavailable"), self.fence()],
             Act::Rename { nick } => vec![self.presence(nick)],
             Act::Presence { status } => vec![self.presence(self.nick).with_child(text("status", status))],
@@ -65,10 +63,10 @@ impl Asking<'_> {
         Element::new("presence", ns::CLIENT).with("id", self.send).with("to", &self.seat(nick))
     }
 
-    fn enter(&self, nick: &str, password: Option<&str>) -> Element {
-        let history = Element::new("history", ns::MUC).with("maxstanzas", &self.history.to_string());
+    fn enter(&self, nick: &str, password: Option<&str>, history: Option<usize>) -> Element {
+        let history = history.map(|wanted| Element::new("history", ns::MUC).with("maxstanzas", &wanted.to_string()));
         let password = password.map(|password| Element::new("password", ns::MUC).with_text(password));
-        self.presence(nick).with_child(Element::new("x", ns::MUC).with_children(password).with_child(history))
+        self.presence(nick).with_child(Element::new("x", ns::MUC).with_children(password).with_children(history))
     }
 
     fn seat(&self, nick: &str) -> String {
@@ -148,7 +146,7 @@ mod tests {
 
     #[track_caller]
     fn sent(act: &Act) -> String {
-        let asking = Asking { send: "s1", room: "r@s", nick: "Me", history: 5 };
+        let asking = Asking { send: "s1", room: "r@s", nick: "Me" };
         asking.stanzas(act).iter().map(Element::to_string).collect::<Vec<_>>().join("\n")
     }
 
@@ -173,7 +171,7 @@ mod tests {
 
     #[test]
     fn who_enters_says_how_much_history_it_wants() {
-        let enter = sent(&Act::Enter { nick: "Nick".to_owned(), password: Some("<secret>".to_owned()) });
-        assert!(enter.contains("r@s/Nick") && enter.contains("maxstanzas=") && enter.contains("&lt;secret"), "{enter}");
+        let enter = sent(&Act::Enter { nick: "Nick".to_owned(), password: Some("<secret>".to_owned()), history: Some(5) });
+        assert!(enter.contains("r@s/Nick") && enter.contains("maxstanzas='5'") && enter.contains("&lt;secret"), "{enter}");
     }
 }

@@ -99,7 +99,7 @@ impl Person {
             let (seat, kind) = (&session.seats[at], stage.cast.rooms[at].kind);
             let nick = seat.nick.clone();
             if kind == Kind::Fresh {
-                self.errands.add(at, vec![Act::Enter { nick: nick.clone(), password: None }], 1, true);
+                self.errands.add(at, vec![Act::Enter { nick: nick.clone(), password: None, history: None }], 1, true);
             } else if kind == Kind::Race || seat.place != Place::Inside {
                 continue;
             }

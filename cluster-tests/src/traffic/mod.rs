@@ -112,7 +112,7 @@ impl Traffic {
     }
 
     /// Asks through every node who is in each room, who has which affiliation, and the configuration. The sessions are called
-    /// `looker@localhost/lookNODE#1`.
+    /// `looker@localhost/lookNODE#1`. Then one after the other goes into the rooms to be shown what was said: `looker@localhost/visitNODE#1`.
     ///
     /// # Errors
     ///

@@ -231,7 +231,7 @@ impl Person {
             }
             let password = if calm { None } else { kind.password(&mut self.dice) };
             let nick = session.seats[room].nick.clone();
-            self.ask(session, room, Act::Enter { nick, password }).await?;
+            self.ask(session, room, Act::Enter { nick, password, history: None }).await?;
         }
         Ok(())
     }
@@ -370,8 +370,11 @@ impl Person {
         {
             text.clone_from(&send);
         }
-        let history = *self.dice.pick(&[0, 5, 20]);
-        match session.ask(&send, room, act, history).await {
+        let wanted = *self.dice.pick(&[0, 5, 20]);
+        if let Act::Enter { history, .. } = &mut act {
+            history.get_or_insert(wanted);
+        }
+        match session.ask(&send, room, act).await {
             Ok(()) => Ok(send),
             Err(error) => Err(End::Cut(error.to_string())),
         }

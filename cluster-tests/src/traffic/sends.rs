@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn whoever_enters_is_told_what_it_is() {
-        let mut sends = of(&[("e", Act::Enter { nick: "N".to_owned(), password: None })]);
+        let mut sends = of(&[("e", Act::Enter { nick: "N".to_owned(), password: None, history: None })]);
         let answer = Answer::Inside {
             nick: "N".to_owned(),
             created: false,

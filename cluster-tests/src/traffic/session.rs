@@ -95,14 +95,14 @@ impl<'a> Session<'a> {
     }
 
     /// Asks for something, under a name that no other send of the run has.
-    pub async fn ask(&mut self, send: &str, room: usize, act: Act, history: usize) -> Result<(), ConnectionError> {
+    pub async fn ask(&mut self, send: &str, room: usize, act: Act) -> Result<(), ConnectionError> {
         let jid = self.rooms[room].jid();
         let nick = self.seats[room].nick.clone();
         if let Act::Enter { .. } = act {
             self.seats[room].place = Place::Asking;
         }
         self.record(room, Event::Invoke { send: send.to_owned(), act: act.clone() });
-        let stanzas = Asking { send, room: &jid, nick: &nick, history }.stanzas(&act);
+        let stanzas = Asking { send, room: &jid, nick: &nick }.stanzas(&act);
         self.sends.begin(send, room, act);
         for stanza in stanzas {
             self.write(&stanza).await?;

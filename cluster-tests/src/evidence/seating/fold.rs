@@ -93,10 +93,10 @@ impl<'a> Room<'a> {
         if !self.occupants.contains_key(nick.as_str()) {
             self.arrives(entry, nick, bare(jid));
         }
-        let seat = self.take(entry, jid, nick);
+        let role = if *creates && role.is_empty() { "moderator" } else { role };
+        let seat = self.take(entry, jid, nick, role);
         let session = entry.origin.map(|(session, _)| session);
         let sitting = Sitting { jid, session, via: entry.via, detached: None, seat };
-        let role = if *creates && role.is_empty() { "moderator" } else { role };
         let occupant = self.occupants.entry(nick).or_insert_with(|| Occupant { bare: bare(jid), role, sessions: Vec::new() });
         occupant.sessions.push(sitting);
         self.found.vague |= entry.via.is_none();
@@ -113,9 +113,11 @@ impl<'a> Room<'a> {
         (self.occupants, self.nicks) = Default::default();
     }
 
-    fn take(&mut self, entry: &'a Entry, jid: &'a str, nick: &'a str) -> usize {
+    /// Whoever comes to a nick that somebody bears has the role that goes with it.
+    fn take(&mut self, entry: &'a Entry, jid: &'a str, nick: &'a str, role: &'a str) -> usize {
         self.nicks.insert(jid, nick);
-        self.found.seats.push(Seat { jid, nick, taken: entry, until: None, detached: Vec::new() });
+        let roles = vec![(entry.index, self.occupants.get(nick).map_or(role, |occupant| occupant.role))];
+        self.found.seats.push(Seat { jid, nick, taken: entry, until: None, roles, detached: Vec::new() });
         self.found.seats.len() - 1
     }
 
@@ -140,7 +142,7 @@ impl<'a> Room<'a> {
         if !self.occupants.contains_key(to) {
             self.arrives(entry, to, bare);
         }
-        sitting.seat = self.take(entry, jid, to);
+        sitting.seat = self.take(entry, jid, to, role);
         self.occupants.entry(to).or_insert_with(|| Occupant { bare, role, sessions: Vec::new() }).sessions.push(sitting);
     }
 
@@ -153,17 +155,19 @@ impl<'a> Room<'a> {
     fn moderate(&mut self, entry: &'a Entry, item: &'a Item) {
         match item {
             Item::Role { nick, role } if role == "none" => self.remove(entry, nick, Gone::Kicked),
-            Item::Role { nick, role } => self.set_role(nick, role),
+            Item::Role { nick, role } => self.set_role(entry, nick, role),
             Item::Affiliation { removed, roles, .. } => {
                 removed.iter().for_each(|nick| self.remove(entry, nick, Gone::Disaffiliated));
-                roles.iter().for_each(|(nick, role)| self.set_role(nick, role));
+                roles.iter().for_each(|(nick, role)| self.set_role(entry, nick, role));
             }
         }
     }
 
-    fn set_role(&mut self, nick: &str, role: &'a str) {
-        if let Some(occupant) = self.occupants.get_mut(nick) {
-            occupant.role = role;
+    fn set_role(&mut self, entry: &'a Entry, nick: &str, role: &'a str) {
+        let Some(occupant) = self.occupants.get_mut(nick) else { return };
+        occupant.role = role;
+        for sitting in &occupant.sessions {
+            self.found.seats[sitting.seat].roles.push((entry.index, role));
         }
     }
 

@@ -33,7 +33,6 @@ impl Life {
         send: &str,
         (room, seat): (usize, &mut Seat),
         act: Act,
-        history: usize,
         world: &mut World,
         scribe: &mut Scribe,
     ) {
@@ -41,7 +40,7 @@ impl Life {
             seat.place = Place::Asking;
         }
         self.write(room, Event::Invoke { send: send.to_owned(), act: act.clone() }, world.now(), scribe);
-        let stanzas = Asking { send, room: &self.rooms[room], nick: &seat.nick, history }.stanzas(&act);
+        let stanzas = Asking { send, room: &self.rooms[room], nick: &seat.nick }.stanzas(&act);
         self.sends.begin(send, room, act);
         for stanza in stanzas {
             world.send(self.client, stanza);

@@ -84,6 +84,12 @@ impl Person {
         rooms.filter(|room| is_kept(&cast.rooms[*room]) && self.is_inside(*room)).collect()
     }
 
+    /// The nick that it has in a room, or will ask for, and that of another who is there.
+    pub fn nicks(&self, room: usize) -> (String, Option<String>) {
+        let seat = &self.seats[room];
+        (seat.nick.clone(), seat.others.keys().next().cloned())
+    }
+
     /// Whether it waits for nothing.
     pub fn is_quiet(&self) -> bool {
         self.life.as_ref().is_none_or(|life| life.sends.count() == 0)
@@ -120,7 +126,7 @@ impl Person {
 
     pub fn enter(&mut self, room: usize, password: Option<String>, world: &mut World, scribe: &mut Scribe) {
         let nick = self.seats[room].nick.clone();
-        self.ask(room, Act::Enter { nick, password }, world, scribe);
+        self.ask(room, Act::Enter { nick, password, history: None }, world, scribe);
     }
 
     /// Asks for something; returns the name of the send.
@@ -132,9 +138,12 @@ impl Person {
         {
             text.clone_from(&send);
         }
-        let history = *self.dice.pick(&[0, 5, 20]);
+        let wanted = *self.dice.pick(&[0, 5, 20]);
+        if let Act::Enter { history, .. } = &mut act {
+            history.get_or_insert(wanted);
+        }
         if let Some(life) = &mut self.life {
-            life.ask(&send, (room, &mut self.seats[room]), act, history, world, scribe);
+            life.ask(&send, (room, &mut self.seats[room]), act, world, scribe);
         }
         send
     }
