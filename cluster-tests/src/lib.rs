@@ -1,16 +1,8 @@
 //! Whole clusters under faults: what clients did and saw, and whether it is what was promised to them.
 //!
-//! A [`History`] is what a recorder kept of a run, line by line. A run ends with a witness: somebody who enters when all is over and is
-//! shown what the room keeps, which is the committed sequence as far as anybody can tell from outside ([`Committed`]). The checkers, one for
-//! each numbered promise, compare the two and know nothing else: no clock, no socket, no file. A simulation can use them as well as real
-//! processes can.
-//!
-//! | promise | checker |
-//! |---|---|
-//! | I1 order | [`checkers::i1_order`] |
-//! | I2 gap-free, once | [`checkers::i2_gap_free`] |
-//! | I3 acknowledged is durable | [`checkers::i3_durable`] |
-//! | I4 at most once per send | [`checkers::i4_at_most_once`] |
+//! A [`History`] is what a recorder kept of a run, line by line; the witness is what the nodes' logs hold in the end ([`journal`]). The checkers, one
+//! for each numbered promise ([`checkers`]), compare the two and know nothing else: no socket, no process, and no clock but that of the history. A
+//! simulation can use them as well as real processes can.
 //!
 //! The rest is for real processes: [`Cluster`] starts, kills, freezes, drains and restarts nodes, [`Wires`] between them can be cut, a
 //! [`Client`] is driven by a test, and a [`speaker::Speaker`] talks and writes down what it sees with a [`Recorder`].

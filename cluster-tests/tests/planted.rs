@@ -1,5 +1,5 @@
-//! Every bug that can be planted is found: with it a trial fails, and by the promise that it should; without it the same trial with the same seed
-//! does not. `cargo test -p cluster-tests --features planted --test planted`
+//! Every bug that can be planted is found: with it a trial fails, and by the promise that it should, or the judge says of a play that the promise was
+//! broken; without it the same seed shows nothing. `cargo test -p cluster-tests --features planted --test planted`
 
 #![cfg(feature = "planted")]
 
@@ -7,10 +7,13 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use cluster_tests::faults::Class;
+use cluster_tests::judge::{Judgement, Outcome, judge};
 use cluster_tests::planted::{PLANTED, Planted, Proof};
 use cluster_tests::runner::{self, Order};
 use cluster_tests::simulation::{Failure, Trial};
 use cluster_tests::traffic::Profile;
+use cluster_tests::traffic::simulated::{Story, play};
+use cluster_tests::verdict::Verdict;
 use conclave_server::planted;
 
 /// A bug is planted in the whole process, so only one test at a time may have one: the others wait here.
@@ -21,7 +24,7 @@ macro_rules! bugs {
         $(
             #[test]
             fn $test() {
-                simulation_finds($name);
+                found($name);
             }
         )*
 
@@ -30,7 +33,7 @@ macro_rules! bugs {
             let tested = [$($name),*];
             for name in planted::names() {
                 let known = Planted::named(name).unwrap_or_else(|| panic!("{name} is not in the table"));
-                let simulated = known.proofs.iter().any(|proof| matches!(proof, Proof::Simulated { .. }));
+                let simulated = known.proofs.iter().any(|proof| !matches!(proof, Proof::Run { .. }));
                 assert_eq!(tested.contains(&name), simulated, "{name}: is there a test?");
             }
             for known in PLANTED {
@@ -83,18 +86,44 @@ fn sync_skipped() {
     }
 }
 
-fn simulation_finds(name: &str) {
+/// What runs in the simulation.
+fn found(name: &str) {
     let _only_one = GARDEN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = Planted::named(name).expect("it is in the table");
     for proof in known.proofs {
-        if let Proof::Simulated { trial, seed, promise } = proof {
-            let trial = Trial::named(trial).expect("a trial has this name");
-            planted::plant(name).expect("it can be planted");
-            let found = trial.run_seed(*seed);
-            planted::weed();
-            let Failure { why, .. } = found.expect_err("the bug is not found");
-            assert!(why.contains(&format!("{promise} ")) || why.contains(&format!("{promise}: ")), "not {promise}: {why}");
-            trial.run_seed(*seed).unwrap_or_else(|failure| panic!("without the bug: {failure}"));
+        match proof {
+            Proof::Simulated { trial, seed, promise } => trial_finds(name, trial, *seed, promise),
+            Proof::Judged { profile, seed, promise } => judge_finds(name, *profile, *seed, promise),
+            Proof::Run { .. } => {}
         }
     }
+}
+
+fn trial_finds(name: &str, trial: &str, seed: u64, promise: &str) {
+    let trial = Trial::named(trial).expect("a trial has this name");
+    let Failure { why, .. } = with(name, || trial.run_seed(seed)).expect_err("the bug is not found");
+    assert!(is_broken(promise, &why), "not {promise}: {why}");
+    trial.run_seed(seed).unwrap_or_else(|failure| panic!("without the bug: {failure}"));
+}
+
+/// Whether a trial says that a promise was broken: by a line that begins with its number. A line that only names it says nothing.
+fn is_broken(promise: &str, why: &str) -> bool {
+    let said = why.strip_prefix("assertion `left == right` failed: ").unwrap_or(why);
+    let mut named = said.lines().filter_map(|line| line.strip_prefix(promise));
+    named.any(|rest| rest.starts_with(": ") || rest.starts_with(' ') && rest.contains(": FAIL"))
+}
+
+fn judge_finds(name: &str, profile: Profile, seed: u64, promise: &str) {
+    let judged = || -> Judgement { judge(&play(&Story::of(profile, seed))) };
+    let broken = with(name, judged);
+    assert!(matches!(broken.verdict(promise), Some(Verdict::Fail(_))), "{promise} is not found broken:\n{broken}");
+    let whole = judged();
+    assert!(whole.outcome == Outcome::Pass, "without the bug:\n{whole}");
+}
+
+fn with<T>(name: &str, act: impl FnOnce() -> T) -> T {
+    planted::plant(name).expect("it can be planted");
+    let done = act();
+    planted::weed();
+    done
 }

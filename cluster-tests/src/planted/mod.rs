@@ -4,6 +4,8 @@
 
 mod table;
 
+use crate::traffic::Profile;
+
 pub use table::PLANTED;
 
 /// A bug, and what finds it.
@@ -13,20 +15,30 @@ pub struct Planted {
     pub name: &'static str,
     /// What is broken.
     pub what: &'static str,
-    /// Ways to find it, each of which is enough.
+    /// Ways to find it, each of which is enough. Those of the simulation that judge themselves prove the machines' own tests; those that are judged
+    /// prove the checkers by which runs of real processes are judged as well.
     pub proofs: &'static [Proof],
 }
 
-/// What finds a bug.
+/// What finds a bug. Without it the same seed finds nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proof {
-    /// A trial of the simulation, with this seed.
+    /// A trial of the simulation that judges itself, with this seed.
     Simulated {
         /// The trial.
         trial: &'static str,
         /// The seed.
         seed: u64,
         /// The promise that is found broken.
+        promise: &'static str,
+    },
+    /// A play of people in the simulation, with this seed, which the judge judges.
+    Judged {
+        /// What the people do.
+        profile: Profile,
+        /// The seed.
+        seed: u64,
+        /// The promise on which the verdict is that it was broken.
         promise: &'static str,
     },
     /// A run of real processes, with this seed.
@@ -56,6 +68,9 @@ pub fn markdown() -> String {
         for proof in *proofs {
             let (by, seed, promise) = match proof {
                 Proof::Simulated { trial, seed, promise } => (format!("simulation: `{trial}`"), seed, (*promise).to_owned()),
+                Proof::Judged { profile, seed, promise } => {
+                    (format!("judge: people of {}", profile.name()), seed, (*promise).to_owned())
+                }
                 Proof::Run { traffic, faults, seed, promises } => {
                     (format!("processes: {traffic}, {}", faults.join(", ")), seed, promises.join(", "))
                 }
@@ -80,7 +95,13 @@ mod tests {
         assert!(PLANTED.is_sorted_by_key(|planted| planted.name));
         for proof in PLANTED.iter().flat_map(|planted| planted.proofs) {
             match proof {
-                Proof::Simulated { trial, .. } => assert!(crate::simulation::Trial::named(trial).is_some(), "{trial}"),
+                Proof::Simulated { trial, .. } => {
+                    assert!(crate::simulation::Trial::named(trial).is_some(), "{trial}");
+                    assert!(!trial.starts_with("people_"), "the judge is asked for {trial}");
+                }
+                Proof::Judged { profile, promise, .. } => {
+                    assert!(crate::judge::PROMISES.iter().any(|judged| judged.number == *promise), "{promise} of {profile:?}");
+                }
                 Proof::Run { traffic, faults, .. } => {
                     crate::traffic::Profile::parse(traffic).expect("a profile has this name");
                     faults.iter().for_each(|class| assert!(crate::faults::Class::named(class).is_some(), "{class}"));

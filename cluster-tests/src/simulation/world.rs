@@ -28,11 +28,13 @@ pub struct Settings {
     pub nodes: u32,
     /// Milliseconds for which a detached session keeps its seat.
     pub grace_ms: u64,
+    /// Whether there is somebody who judges the play when it is over, so that it goes on where replicas do not agree.
+    pub judged: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { nodes: 3, grace_ms: 1500 }
+        Settings { nodes: 3, grace_ms: 1500, judged: false }
     }
 }
 
@@ -74,6 +76,8 @@ pub struct World {
     /// What clients did and saw.
     pub history: History,
     frozen: BTreeMap<u64, (u32, Store)>,
+    /// Where replicas did not agree, if the play went on.
+    disagreements: Vec<String>,
     /// What ends when, of which fault.
     pub(crate) ends: Vec<Option<(u32, Fault, End)>>,
     seed: u64,
@@ -112,6 +116,7 @@ impl World {
             clients: Vec::new(),
             history: History::default(),
             frozen: BTreeMap::new(),
+            disagreements: Vec::new(),
             ends: Vec::new(),
             seed,
             arrivals: Vec::new(),
@@ -360,11 +365,10 @@ impl World {
         Oracle::of(&self.log, self.home, |replica| {
             let index = replica.shard().applied();
             if let Some((node, there)) = self.frozen.get(&index) {
-                replicas::compare(
-                    &Store::frozen(replica),
-                    there,
-                    &format!("a replica that read all of the log, and node {node}, at {index}"),
-                );
+                let what = format!("a replica that read all of the log, and node {node}, at {index}");
+                if let Some(difference) = replicas::difference(&Store::frozen(replica), there, &what) {
+                    panic!("{difference}");
+                }
             }
         })
     }

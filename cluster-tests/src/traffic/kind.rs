@@ -64,7 +64,9 @@ impl Kind {
             Kind::Nicks => acts.extend(rename()),
             Kind::Presence => acts.push(Act::Presence { status: String::new() }),
             Kind::Whispers => acts.extend(whisper),
-            Kind::Fresh => return vec![Act::Configure { fields: BTreeMap::new() }, Act::Say { body: None }, Act::Destroy],
+            Kind::Fresh => {
+                return vec![Act::Configure { fields: BTreeMap::new() }, Act::Say { body: None }, Act::Ping, Act::Destroy];
+            }
         }
         acts
     }
@@ -75,6 +77,7 @@ impl Kind {
             Kind::Moderation => scripts::moderation::proof(another),
             Kind::Nicks => scripts::nicks::proof(),
             Kind::Talk => vec![Act::Subject { text: String::new() }],
+            Kind::Whispers => scripts::whispers::proof(another),
             _ => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use crate::simulation::{Crowd, Settings, World};
 /// I2, I15.
 pub fn an_edge_that_is_cut_off_from_the_home_alone_hears_by_way_of_another_replica(seed: u64) {
     let nodes = if seed.is_multiple_of(2) { 3 } else { 4 };
-    let (mut world, crowd) = World::with_crowd(seed, Settings { nodes, grace_ms: 60_000 }, nodes);
+    let (mut world, crowd) = World::with_crowd(seed, Settings { nodes, grace_ms: 60_000, ..Settings::default() }, nodes);
     let home = world.leader().expect("there is one");
     // The last node has no replica if there are four.
     let (deaf, talker) = (if home == nodes { 1 } else { nodes }, home);

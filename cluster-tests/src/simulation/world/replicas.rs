@@ -18,12 +18,24 @@ impl World {
         task.store.checkpoint(&mut task.replica);
         node.store = task.store.clone();
         let frozen = Store::frozen(&task.replica);
-        compare(&node.store, &frozen, &format!("what node {id} stored step by step, against all of it"));
+        let mut differences =
+            vec![difference(&node.store, &frozen, &format!("what node {id} stored step by step, against all of it"))];
         let index = frozen.index.unwrap_or(0);
         match self.frozen.get(&index) {
-            Some((other, there)) => compare(&frozen, there, &format!("node {id} against node {other} at entry {index}")),
+            Some((other, there)) => {
+                differences.push(difference(&frozen, there, &format!("node {id} against node {other} at entry {index}")));
+            }
             None => drop(self.frozen.insert(index, (id, frozen))),
         }
+        for difference in differences.into_iter().flatten() {
+            assert!(self.settings.judged, "{difference}");
+            self.disagreements.push(difference);
+        }
+    }
+
+    /// Where replicas did not agree, and the play went on.
+    pub fn disagreements(&self) -> &[String] {
+        &self.disagreements
     }
 
     /// A replica that is behind gets the state of another. Whether it was behind.
@@ -103,10 +115,10 @@ impl World {
     }
 }
 
-/// They must be the same.
-pub(super) fn compare(one: &Store, other: &Store, what: &str) {
+/// They must be the same; where not, a sentence that says so.
+pub(super) fn difference(one: &Store, other: &Store, what: &str) -> Option<String> {
     if one.records == other.records {
-        return;
+        return None;
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let keys: BTreeSet<&Vec<u8>> = one.records.keys().chain(other.records.keys()).collect();
@@ -115,5 +127,6 @@ pub(super) fn compare(one: &Store, other: &Store, what: &str) {
         let value = |store: &Store| store.records.get(key).map(|value| text(value));
         format!("\n  {}: {:?} / {:?}", text(key), value(one), value(other))
     });
-    panic!("I21: {what} (entries {:?} and {:?}): the records differ:{}", one.index, other.index, lines.collect::<String>());
+    let lines = lines.collect::<String>();
+    Some(format!("I21: {what} (entries {:?} and {:?}): the records differ:{lines}", one.index, other.index))
 }

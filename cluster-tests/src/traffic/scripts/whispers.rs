@@ -17,3 +17,8 @@ pub(in super::super) fn wish(view: &View<'_>, dice: &mut Dice) -> Option<Act> {
         (_, Some(to)) => Act::Whisper { to, body: String::new() },
     })
 }
+
+/// When all is whole: somebody who is there is no moderator any more, or stays none.
+pub(in super::super) fn proof(another: Option<&str>) -> Vec<Act> {
+    another.map(|nick| Act::Role { nick: nick.to_owned(), role: "participant".to_owned() }).into_iter().collect()
+}

@@ -1,4 +1,5 @@
-//! When all is whole again: rooms are put in order, everybody is in, everything works; then all is looked at through every node.
+//! When all is whole again: rooms are put in order, everybody is in, and everything works that people of the profile ever ask for; then all is
+//! looked at through every node.
 
 use super::super::look::questions;
 use super::{ARRIVAL_MAX, Kind, Place, Stage, is_kept};
@@ -31,15 +32,46 @@ impl Stage {
             }
         }
         self.all_leave_and_go_in();
-        for at in 0..self.people.len() {
-            for room in self.people[at].rooms_inside(&self.cast) {
-                self.all_succeed(at, room, vec![Act::Say { body: None }, Act::Ping]);
-            }
-        }
+        self.all_show();
+        self.owners_prove();
+        self.all_go_in();
         self.pass(grace_ms + GONE_WITHIN);
         let quiet = self.world.run_until(20_000, World::is_quiet);
         assert!(quiet, "I13: something is not everywhere 20000 ms after the last grace: {}", self.world.unrest());
         self.hear();
+    }
+
+    /// What everybody must be able to do.
+    fn all_show(&mut self) {
+        for at in 0..self.people.len() {
+            for room in self.cast.parts[at].rooms.clone() {
+                let kind = self.cast.rooms[room].kind;
+                let (nick, another) = self.people[at].nicks(room);
+                let mut acts = kind.proof(&nick, another.as_deref());
+                if kind == Kind::Fresh {
+                    // It ends when its maker leaves, and is made anew.
+                    let enter = Act::Enter { nick, password: None, history: None };
+                    acts.splice(0..0, [enter.clone(), Act::Leave, enter]);
+                } else if kind == Kind::Race || !self.people[at].is_inside(room) {
+                    continue;
+                }
+                self.all_succeed(at, room, acts);
+            }
+        }
+    }
+
+    /// What owners must be able to do. Whoever they throw out knows of it.
+    fn owners_prove(&mut self) {
+        for room in 0..self.cast.rooms.len() {
+            let Some(owner) = self.cast.rooms[room].owner.filter(|owner| self.people[*owner].is_inside(room)) else { continue };
+            let kind = self.cast.rooms[room].kind;
+            let (_, another) = self.people[owner].nicks(room);
+            self.all_succeed(owner, room, kind.proof_of_owner(another.as_deref()));
+            let other = |person: &Person| person.is_inside(room) && another == Some(person.nicks(room).0);
+            if let Some(out) = self.people.iter().position(other).filter(|_| kind == Kind::Moderation) {
+                self.until("whoever was thrown out knows", ANSWER_MAX, |stage| !stage.people[out].is_inside(room));
+            }
+        }
     }
 
     /// Rooms are looked at, and all is over.

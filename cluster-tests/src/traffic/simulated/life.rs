@@ -28,14 +28,7 @@ impl Life {
         Life { client, name, node, rooms, sends: Sends::default() }
     }
 
-    pub fn ask(
-        &mut self,
-        send: &str,
-        (room, seat): (usize, &mut Seat),
-        act: Act,
-        world: &mut World,
-        scribe: &mut Scribe,
-    ) {
+    pub fn ask(&mut self, send: &str, (room, seat): (usize, &mut Seat), act: Act, world: &mut World, scribe: &mut Scribe) {
         if let Act::Enter { .. } = act {
             seat.place = Place::Asking;
         }
