@@ -5,6 +5,10 @@ use std::sync::Mutex;
 
 use crate::arena::flow::lock;
 
+/// No node, but the majority that is left: a fault that ends only if the cluster decides something claims it, where another node is away meanwhile. Two
+/// such faults would wait for each other.
+pub(super) const MAJORITY: u32 = u32::MAX;
+
 /// Of one schedule.
 #[derive(Debug, Default)]
 pub(super) struct Claims(Mutex<BTreeSet<u32>>);

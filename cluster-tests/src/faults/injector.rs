@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::claims::Claims;
+use super::claims::{Claims, MAJORITY};
 use super::class::Lane;
 use super::fault::{Fault, Scene};
 use super::schedule::{Planned, Schedule};
@@ -141,6 +141,7 @@ fn choose(planned: &Planned, fault: &mut dyn Fault, scene: Scene<'_>) -> Result<
             return Err("nobody is left".to_owned());
         }
         match held.iter().find(|node| spared.contains(node)) {
+            Some(&MAJORITY) => Err("another fault needs the majority that this one would take".to_owned()),
             Some(node) => Err(format!("node {node} is to be left alone")),
             None => Ok((chosen, held)),
         }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::choosing::{one, others};
+use super::claims::MAJORITY;
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
 use crate::dice::Dice;
@@ -42,7 +43,7 @@ impl Fault for Loss {
     }
 
     fn held(&self) -> Vec<u32> {
-        vec![self.victim, self.new]
+        vec![self.victim, self.new, MAJORITY]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use conclave_server::admin::cluster::{NodeLine, NodeStands};
 
 use super::choosing::{one, other_victims, others, two_talk};
+use super::claims::MAJORITY;
 use super::class::Class;
 use super::fault::{BACK_MAX, Fault, Scene};
 use crate::arena::Arena;
@@ -54,7 +55,8 @@ impl Fault for Growth {
     }
 
     fn held(&self) -> Vec<u32> {
-        vec![if self.serves { 0 } else { self.new }, self.leaving]
+        let is_cut = self.class == Class::GrowWhileCut && !self.serves;
+        vec![if self.serves { 0 } else { self.new }, self.leaving, if is_cut { MAJORITY } else { 0 }]
     }
 
     fn begin(&mut self, scene: Scene<'_>) -> Result<(), String> {
@@ -96,6 +98,9 @@ impl Fault for Growth {
             return Err("nobody came".to_owned());
         }
         come(scene, new)?;
+        if self.class == Class::GrowWhileCut {
+            scene.claims.release(&[MAJORITY]);
+        }
         self.serves = true;
         self.leaving = within(MOVED_MAX, "a node that may go", || {
             scene.claims.claim(|claimed| {
