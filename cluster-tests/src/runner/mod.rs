@@ -60,7 +60,7 @@ const PROVING_MIN: Duration = Duration::from_secs(10);
 const QUIET_MAX: Duration = Duration::from_secs(40);
 
 /// A checkpoint follows a change within a second; behind this time all replicas have one of the same entry.
-const CHECKPOINTED: Duration = Duration::from_millis(2_500);
+pub const CHECKPOINTED: Duration = Duration::from_millis(2_500);
 
 /// Runs an order, and judges it. What comes of it is printed, and the directory, which is `dir/seed-N`, has the report. Whether all passed.
 pub fn run_and_judge(order: &Order, program: &Path, dir: &Path) -> bool {

@@ -1,9 +1,8 @@
 //! I21: a node that was away for longer than the others keep their logs gets the state instead, and is as good a home as any with it.
 
-use std::time::Duration;
-
 use cluster_tests::client::{SERVICE, is_groupchat, is_subject};
 use cluster_tests::journal::{Replica, reading};
+use cluster_tests::runner::CHECKPOINTED;
 use cluster_tests::{Client, Cluster, awaiting::awaited};
 use conclave_xmpp::ns;
 
@@ -17,9 +16,6 @@ const MISSED: usize = 3500;
 
 /// Whoever enters is shown so many messages.
 const SHOWN: usize = 20;
-
-/// Nothing tells of a checkpoint, but one follows each change within a second.
-const CHECKPOINTED: Duration = Duration::from_millis(2_500);
 
 /// What a node says when it takes one.
 const TAKEN: &str = "a snapshot takes the place of the state";
