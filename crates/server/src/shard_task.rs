@@ -1,47 +1,45 @@
 //! One task per replica of a shard on this node: it drives the pure replica with what the log commits, proposes what the home decides, and says
 //! to edges what there is to say.
 
+mod attending;
+mod following;
 mod group;
+mod office;
 mod replicas;
+mod requests;
 mod subscriber;
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use conclave_cluster::Incarnation;
-use conclave_cluster::delivery::Delivery;
 use conclave_cluster::delivery_codec::Attend;
-use conclave_cluster::frame::Frame;
 use conclave_cluster::home::Output;
 use conclave_cluster::meta::Meta;
-use conclave_cluster::replica::{Attendance, Replica};
+use conclave_cluster::replica::Replica;
 use conclave_cluster::request::Request;
-use conclave_muc::Context;
-use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership, Step};
+use conclave_raft::{Applied, Group, Leader, LeaderWatch, Leadership};
 use conclave_xmpp::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use crate::delivery::{Prepared, Said};
+use crate::delivery::Said;
 use crate::home_terms::HomeTerms;
 use crate::metrics::Metrics;
 use crate::{ticks, vital};
 
-use group::{barrier, propose};
+use group::propose;
 pub use replicas::{Figures, Replicas};
 pub use subscriber::Subscriber;
 
 /// How often the task looks whose time is over, and tells edges how far it is.
 const TICK: Duration = Duration::from_millis(100);
-
-/// Steps that are taken at once before anything else has its turn.
-const STEPS_AT_ONCE: usize = 256;
 
 /// An office in which nothing of what was proposed is committed for so long is begun anew: whatever became of it, edges repeat what is unanswered.
 const STUCK_MAX: Duration = Duration::from_secs(6);
@@ -203,114 +201,6 @@ impl ShardTask {
         self.count_rooms(0);
     }
 
-    /// Takes this step and all others that there are by now, within reason.
-    fn follow(&mut self, first: Step, applied: &mut Applied) {
-        let mut next = Some(first);
-        for _ in 0..STEPS_AT_ONCE {
-            let Some(step) = next else { break };
-            self.step(step);
-            next = applied.try_next();
-        }
-        if let Some(step) = next {
-            self.step(step);
-        }
-        self.progress = Instant::now();
-        self.count_rooms(self.replica.shard().room_count());
-    }
-
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::State { index, pairs } => {
-                self.replica.restore(index, &pairs).unwrap_or_else(|undecodable| self.stop(index.unwrap_or(0), &undecodable));
-                self.office = None;
-                self.subscribers.clear();
-            }
-            Step::Entry { index, proposal: None } => self.replica.pass(index),
-            Step::Entry { index, proposal: Some(entry) } => {
-                let now = self.now();
-                let folded = self.replica.committed(index, &entry, now, &mut self.out);
-                folded.unwrap_or_else(|undecodable| self.stop(index, &undecodable));
-                self.count_commits();
-                self.carry_out();
-                self.let_in_the_early();
-            }
-            Step::Changes(answer) => {
-                let changes = self.replica.changes().into_iter();
-                answer.give(changes.map(|(key, value)| (key.into(), value.map(Into::into))).collect());
-            }
-            Step::Freeze(answer) => {
-                let records = self.replica.freeze();
-                answer.give(Box::new(records.map(|(key, value)| (key.into(), value.into()))));
-            }
-        }
-    }
-
-    /// To go on would be to skip a change that others have made.
-    fn stop(&self, index: u64, undecodable: &dyn std::fmt::Display) -> ! {
-        error!(shard = self.shard, index, "{undecodable}; this process ends");
-        std::process::exit(1)
-    }
-
-    fn count_commits(&mut self) {
-        let metrics = &self.shared.metrics;
-        while self.proposed_at.len() > self.replica.in_flight() {
-            let Some(at) = self.proposed_at.pop_front() else { break };
-            metrics.commits.inc();
-            metrics.commit_seconds.observe(at.elapsed());
-        }
-    }
-
-    fn note_leader(&mut self, leader: Leader) {
-        self.leader = leader;
-        match leader {
-            Leader::Us(office) if self.office == Some(office) => {}
-            Leader::Us(office) => {
-                let me = *self.shared.me.borrow();
-                self.resign();
-                if me.number != 0 {
-                    info!(shard = self.shard, %office, "this node becomes the home");
-                    self.office = Some(office);
-                    self.progress = Instant::now();
-                    self.replica.begin(me, wall_clock(), &mut self.out);
-                }
-            }
-            Leader::Other(_) => self.resign(),
-            // Nobody else was heard of. What is said goes through a barrier or the log, so an office that is over says nothing.
-            Leader::Nobody => {}
-        }
-    }
-
-    /// This node is not the home any more, or has to begin anew: edges look for the home, and repeat what is unanswered.
-    fn resign(&mut self) {
-        self.office = None;
-        self.replica.end();
-        // What the former office wanted is not the next one's to do.
-        self.out.retain(|output| matches!(output, Output::Frame(_)));
-        self.barrier = None;
-        self.requests.clear();
-        self.let_in_the_early();
-        self.proposed_at.clear();
-        self.send_away();
-    }
-
-    fn send_away(&mut self) {
-        let home = self.known_home();
-        self.subscribers.retain(|subscriber| {
-            if subscriber.at_home {
-                subscriber.say(Said::NotHome { home });
-            }
-            !subscriber.at_home
-        });
-    }
-
-    fn known_home(&self) -> Option<u32> {
-        match self.leader {
-            Leader::Other(node) => u32::try_from(node.0).ok(),
-            Leader::Us(_) => Some(self.shared.me.borrow().node),
-            Leader::Nobody => None,
-        }
-    }
-
     fn note_living(&mut self) {
         let living = self.shared.meta.borrow_and_update().incarnations();
         self.replica.living(living, &mut self.out);
@@ -319,124 +209,6 @@ impl ShardTask {
     fn note_terms(&mut self, terms: HomeTerms) {
         self.replica.set(terms.home);
         self.terms = terms;
-    }
-
-    fn hear(&mut self, word: ToShard) {
-        match word {
-            ToShard::Attend { attend, subscriber } if self.is_about_to_serve() && !attend.away_from_home => {
-                self.early.push((attend, subscriber));
-            }
-            ToShard::Attend { attend, subscriber } => self.attend(&attend, subscriber),
-            ToShard::Request { from, link, request } => {
-                if self.subscribers.iter().any(|subscriber| subscriber.link == link && subscriber.at_home) {
-                    self.requests.push_back((from, link, request));
-                }
-            }
-            ToShard::Acknowledge { node, index } => self.replica.acknowledged(node, index),
-            ToShard::Left { link } => {
-                self.subscribers.retain(|subscriber| subscriber.link != link);
-                self.early.retain(|(_, subscriber)| subscriber.link != link);
-            }
-        }
-    }
-
-    fn is_about_to_serve(&self) -> bool {
-        self.replica.is_home() && self.replica.serves().is_none()
-    }
-
-    fn let_in_the_early(&mut self) {
-        if !self.is_about_to_serve() {
-            for (attend, subscriber) in std::mem::take(&mut self.early) {
-                self.attend(&attend, subscriber);
-            }
-        }
-    }
-
-    fn attend(&mut self, attend: &Attend, mut subscriber: Subscriber) {
-        let at_home = !attend.away_from_home;
-        match self.replica.attend(subscriber.edge, attend, &mut self.out) {
-            Attendance::NotHome => {
-                subscriber.say(Said::NotHome { home: self.known_home() });
-            }
-            // It will be known in a moment, and the edge asks again.
-            Attendance::Unknown => {
-                subscriber.say(Said::NotHome { home: Some(self.shared.me.borrow().node) });
-            }
-            Attendance::Missing => {
-                subscriber.say(Said::Missing);
-            }
-            Attendance::Joined { epoch, from, reset, frames } => {
-                subscriber.at_home = at_home;
-                subscriber.last = from;
-                let mut listens = subscriber.say(Said::Joined { epoch, from, reset });
-                for frame in frames {
-                    listens = listens && subscriber.send(frame.index, &Prepared::new(Delivery::of(&frame)));
-                }
-                self.subscribers.retain(|other| other.edge.node != subscriber.edge.node || other.at_home != at_home);
-                // One that could not take all of it attends anew, behind what it took.
-                if listens {
-                    self.subscribers.push(subscriber);
-                }
-            }
-        }
-    }
-
-    /// Takes the requests for which there is room, and does what follows from everything so far.
-    fn carry_out(&mut self) {
-        loop {
-            self.carry_out_outputs();
-            if !self.replica.has_room() || self.requests.is_empty() {
-                return;
-            }
-            let context = self.context();
-            while self.replica.has_room()
-                && let Some((from, link, request)) = self.requests.pop_front()
-            {
-                if !self.subscribers.iter().any(|subscriber| subscriber.link == link) {
-                    continue;
-                }
-                // What the session asks next decides: between two updates of its presence there must be nothing else.
-                let mut later = self.requests.iter().map(|(_, _, later)| later);
-                if request.may_be_superseded()
-                    && let Some(next) = later.find(|later| later.session == request.session)
-                    && next.supersedes(&request)
-                {
-                    self.replica.superseded(from, &request, &mut self.out);
-                } else {
-                    self.replica.request(from, &request, &context, &mut self.out);
-                }
-            }
-        }
-    }
-
-    fn carry_out_outputs(&mut self) {
-        if self.office.is_some() && !self.replica.is_home() {
-            // Somebody else's time has begun.
-            self.resign();
-        }
-        for output in std::mem::take(&mut self.out) {
-            match (output, self.office) {
-                (Output::Propose(entry), Some(office)) => {
-                    // The task that takes them lives as long as this one.
-                    let _ = self.proposals.send((office, entry.into()));
-                    self.proposed_at.push_back(Instant::now());
-                }
-                (Output::Barrier, Some(_)) => self.barrier = Some(Box::pin(barrier(self.group.clone()))),
-                (Output::Frame(frame), _) => self.say(&frame),
-                (Output::Propose(_) | Output::Barrier, None) => {}
-            }
-        }
-    }
-
-    fn say(&mut self, frame: &Frame) {
-        let mut prepared = None;
-        self.subscribers.retain_mut(|subscriber| {
-            if !frame.concerns(subscriber.edge.node) {
-                return true;
-            }
-            let prepared = prepared.get_or_insert_with(|| Prepared::new(Delivery::of(frame)));
-            subscriber.send(frame.index, prepared)
-        });
     }
 
     fn tick(&mut self, leader: &LeaderWatch) {
@@ -469,26 +241,8 @@ impl ShardTask {
         self.shared.metrics.occupants.set(at_home.occupants as i64);
     }
 
-    fn context(&self) -> Context {
-        Context {
-            now: wall_clock(),
-            service: self.terms.service.clone(),
-            rooms_full: self.shared.rooms.load(Ordering::Relaxed) >= self.terms.rooms_max,
-        }
-    }
-
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn count_rooms(&mut self, now: usize) {
-        let rooms = &self.shared.rooms;
-        if now > self.rooms_counted {
-            rooms.fetch_add(now - self.rooms_counted, Ordering::Relaxed);
-        } else {
-            rooms.fetch_sub(self.rooms_counted - now, Ordering::Relaxed);
-        }
-        self.rooms_counted = now;
     }
 }
 
