@@ -70,12 +70,15 @@ impl Node {
     }
 
     /// Who may talk to this node, and where each is reached (`host:port`). This node itself may be among them. A peer that is no longer named is cut off.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
+    ///
+    /// `newest` is the highest number that was ever given to a node, as far as this one has heard. Whoever has a higher one and proves it may talk to
+    /// this node as well, until it is heard of: a leader that came while this node was away could not tell it of itself otherwise.
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, newest: NodeId) {
         let others: BTreeMap<_, _> = peers.into_iter().filter(|(node, _)| *node != self.0.id).collect();
         if !others.is_empty() {
             self.0.disk.set_not_alone();
         }
-        self.0.transport.set_peers(others);
+        self.0.transport.set_peers(others, newest);
     }
 
     /// How each peer is reached.

@@ -123,6 +123,11 @@ impl Meta {
         &self.nodes
     }
 
+    /// The highest number that a node ever had; numbers are never given twice.
+    pub fn last_node(&self) -> u32 {
+        self.last_node
+    }
+
     /// The accounts of the service.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts

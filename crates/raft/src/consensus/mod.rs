@@ -8,6 +8,8 @@ mod log_store;
 mod machine;
 mod membership;
 mod network;
+#[cfg(test)]
+mod newcomer;
 mod progress;
 mod proposal;
 mod replica;
@@ -21,6 +23,8 @@ mod suite;
 #[cfg(test)]
 mod taken_out;
 mod transfer;
+#[cfg(test)]
+mod trial;
 mod turn;
 mod types;
 

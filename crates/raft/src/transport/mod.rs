@@ -105,9 +105,10 @@ impl Transport {
     }
 
     /// Who may speak to us, and where each is reached (`host:port`). Replaces the table there was: who is in it no more is revoked, its connections
-    /// are closed at once, both ways, and new ones refused. This node itself may be named.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
-        self.peers.replace(peers);
+    /// are closed at once, both ways, and new ones refused. This node itself may be named. `newest` is the highest number of a node that was ever heard
+    /// of: who has a higher one and its certificate is let in, named or not.
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, newest: NodeId) {
+        self.peers.replace(peers, newest);
     }
 
     /// The table, without this node.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_raft::PeerState;
+use conclave_cluster::meta::Meta;
+use conclave_raft::{Node, NodeId, PeerState};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+use super::identity::NodeRecord;
 use super::{Inner, identity, raft_id};
 
 /// Whoever is removed hears of it in this time, and then nothing more.
@@ -16,13 +18,32 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// All peers refuse a node for so long: then it is no accident.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 
+/// Those whom this node knew last, and nobody newer: who is new is known only when the register has been read ([`follow`]).
+pub(super) fn begin(raft: &Node, record: &NodeRecord) {
+    raft.set_peers(raft_peers(record.peers.clone()), NodeId(u64::MAX));
+}
+
+/// The highest number of a node that this one ever heard of. No number is given twice, and a certificate is made only for who has one: so whoever shows
+/// a certificate with a higher number was invited behind what this node has read, and will be in the register when it has read on.
+fn newest(record: &NodeRecord, meta: &Meta) -> u32 {
+    let told = record.peers.keys().copied().max().unwrap_or_default();
+    meta.last_node().max(told).max(record.node)
+}
+
+fn raft_peers(peers: BTreeMap<u32, String>) -> BTreeMap<NodeId, String> {
+    peers.into_iter().map(|(node, address)| (raft_id(node), address)).collect()
+}
+
 /// Tells the transport whenever the register changes.
 pub(super) async fn follow(inner: Arc<Inner>) {
     let mut meta = inner.meta.clone();
     let mut gone: BTreeMap<u32, (String, Instant)> = BTreeMap::new();
     let mut known = inner.identity.record.peers.clone();
     loop {
-        let nodes = addresses(&meta.borrow_and_update());
+        let (nodes, newest) = {
+            let meta = meta.borrow_and_update();
+            (addresses(&meta), newest(&inner.identity.record, &meta))
+        };
         if nodes.contains_key(&inner.node) {
             let until = Instant::now() + FAREWELL;
             let left = known.iter().filter(|(node, _)| !nodes.contains_key(node));
@@ -35,7 +56,7 @@ pub(super) async fn follow(inner: Arc<Inner>) {
         }
         gone.retain(|node, (_, until)| !known.contains_key(node) && *until > Instant::now());
         let leaving = gone.iter().map(|(node, (address, _))| (*node, address.clone()));
-        inner.raft.set_peers(known.clone().into_iter().chain(leaving).map(|(node, address)| (raft_id(node), address)).collect());
+        inner.raft.set_peers(raft_peers(known.clone().into_iter().chain(leaving).collect()), raft_id(newest));
         let next = gone.values().map(|(_, until)| *until).min();
         tokio::select! {
             changed = meta.changed() => if changed.is_err() { return },
@@ -44,7 +65,7 @@ pub(super) async fn follow(inner: Arc<Inner>) {
     }
 }
 
-fn addresses(meta: &conclave_cluster::meta::Meta) -> BTreeMap<u32, String> {
+fn addresses(meta: &Meta) -> BTreeMap<u32, String> {
     meta.nodes().iter().map(|(node, entry)| (*node, entry.peer.clone())).collect()
 }
 

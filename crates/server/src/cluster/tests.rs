@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use conclave_cluster::meta::{EndReason, MetaRequest};
 
+use super::governing::reached;
 use super::{MetaError, asking};
 use trial::{SHARDS, Trial};
 
@@ -68,6 +69,23 @@ async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
     trial.settled(&[2, 3]).await;
     let error = trial.try_start(1).await.err().expect("it was removed").to_string();
     assert!(error.contains("was removed"), "{error}");
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_lets_in_one_that_came_meanwhile_before_anybody_has_told_it() {
+    let mut trial = Trial::prepared(3);
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    trial.kill(2).await;
+    trial.join(4).await;
+    trial.kill(1).await;
+    trial.kill(3).await;
+    // Two of the three that vote in meta are dead: nobody can tell it.
+    let starting = trial.starting(2);
+    trial.until("the new node reaches it", || reached(&trial.node(4).0).contains(&2)).await;
+    trial.start(1).await;
+    trial.started(2, starting).await;
     trial.end_all().await;
 }
 

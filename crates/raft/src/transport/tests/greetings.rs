@@ -91,7 +91,7 @@ async fn a_new_address_is_used_at_once() {
 async fn an_address_that_is_none_is_told() {
     let mut one = House::new(&Authority::new(), ONE);
     let first = one.open().await;
-    first.transport.set_peers([(TWO, "nowhere".to_owned())].into());
+    first.transport.set_peers([(TWO, "nowhere".to_owned())].into(), THREE);
     first
         .stands(
             TWO,

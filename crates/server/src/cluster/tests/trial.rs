@@ -9,6 +9,7 @@ use std::time::Duration;
 use conclave_cluster::meta::{Meta, MetaRequest};
 use conclave_raft::{Applied, Group, Leader, Step, Timing};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tonic::service::Routes;
 
@@ -114,12 +115,21 @@ impl Trial {
 
     pub async fn start_all(&mut self) {
         let starting = self.addresses.keys().map(|node| {
-            let settings = self.settings(*node);
-            let task = tokio::spawn(Cluster::start(settings, Routes::default(), Box::new(take)));
+            let task = self.starting(*node);
             async move { (*node, task.await.unwrap().unwrap()) }
         });
         let started = self.within("all nodes start", futures_util::future::join_all(starting)).await;
         self.nodes = started.into_iter().collect();
+    }
+
+    /// It starts while others do something else.
+    pub fn starting(&self, node: u32) -> JoinHandle<Result<Cluster, ClusterError>> {
+        tokio::spawn(Cluster::start(self.settings(node), Routes::default(), Box::new(take)))
+    }
+
+    pub async fn started(&mut self, node: u32, starting: JoinHandle<Result<Cluster, ClusterError>>) {
+        let cluster = self.within("the node starts", starting).await.unwrap().unwrap();
+        self.nodes.insert(node, cluster);
     }
 
     pub async fn join(&mut self, node: u32) {
@@ -165,7 +175,7 @@ impl Trial {
         }
     }
 
-    async fn until(&self, what: &str, mut reached: impl FnMut() -> bool) {
+    pub async fn until(&self, what: &str, mut reached: impl FnMut() -> bool) {
         let looking = async {
             let mut ticks = interval(Duration::from_millis(10));
             while !reached() {
