@@ -20,7 +20,7 @@ pub(super) fn resets(dice: Dice) -> Box<dyn Fault> {
 }
 
 pub(super) fn half_open(number: u32, dice: Dice) -> Box<dyn Fault> {
-    Box::new(HalfOpen { of: Victims::new(dice), number })
+    Box::new(HalfOpen { of: Victims::new(dice), number, stranded: Vec::new() })
 }
 
 pub(super) fn slow(number: u32, dice: Dice) -> Box<dyn Fault> {
@@ -121,6 +121,16 @@ impl Fault for Resets {
 struct HalfOpen {
     of: Victims,
     number: u32,
+    /// Those that carry nothing.
+    stranded: Vec<Living>,
+}
+
+impl HalfOpen {
+    /// Whether all that carry nothing are over: their node was killed, say. Whoever connects then is whole.
+    fn is_over(&self, scene: Scene<'_>) -> Result<bool, String> {
+        let living = scene.arena.entrance(self.of.node)?.living();
+        Ok(!living.iter().any(|living| self.stranded.iter().any(|stranded| stranded.is(living))))
+    }
 }
 
 impl Fault for HalfOpen {
@@ -137,13 +147,14 @@ impl Fault for HalfOpen {
         for (at, living) in self.of.look(scene)?.iter().enumerate() {
             if at == 0 || self.of.dice.below(2) == 0 {
                 living.lay(self.number, Passage::held());
+                self.stranded.push(living.clone());
             }
         }
         Ok(())
     }
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
-        if self.of.counts().held == 0 && self.of.is_deserted(scene) {
+        if self.of.counts().held == 0 && self.is_over(scene)? {
             // All nodes may be down just now.
             return self.of.choose(scene).map_or(Ok(()), |_| self.begin(scene));
         }

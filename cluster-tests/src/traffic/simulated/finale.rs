@@ -31,7 +31,7 @@ impl Stage {
                 self.all_succeed(owner, room, acts);
             }
         }
-        self.all_leave_and_go_in();
+        self.all_leave_and_go_in(grace_ms);
         self.all_show();
         self.owners_prove();
         self.all_go_in();
@@ -113,8 +113,13 @@ impl Stage {
         });
     }
 
-    /// Whoever has no voice gets it by entering again.
-    fn all_leave_and_go_in(&mut self) {
+    /// Whoever has no voice gets it by entering again. Who is outside may have a seat that waits for it, and would come back to it as it is.
+    fn all_leave_and_go_in(&mut self, grace_ms: u64) {
+        let moderated = |room: &usize| self.cast.rooms[*room].kind == Kind::Moderation;
+        let stands_outside = |person: &Person| person.rooms_outside(&self.cast).iter().any(moderated);
+        if self.people.iter().any(stands_outside) {
+            self.pass(grace_ms + GONE_WITHIN);
+        }
         for at in 0..self.people.len() {
             for room in self.people[at].rooms_inside(&self.cast) {
                 if self.cast.rooms[room].kind == Kind::Moderation && self.cast.rooms[room].owner != Some(at) {

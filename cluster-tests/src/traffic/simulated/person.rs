@@ -84,6 +84,12 @@ impl Person {
         rooms.filter(|room| is_kept(&cast.rooms[*room]) && self.is_inside(*room)).collect()
     }
 
+    /// Kept rooms that it should be in, and is not.
+    pub fn rooms_outside(&self, cast: &Cast) -> Vec<usize> {
+        let rooms = self.part.rooms.iter().copied();
+        rooms.filter(|room| is_kept(&cast.rooms[*room]) && !self.is_inside(*room)).collect()
+    }
+
     /// The nick that it has in a room, or will ask for, and that of another who is there.
     pub fn nicks(&self, room: usize) -> (String, Option<String>) {
         let seat = &self.seats[room];
