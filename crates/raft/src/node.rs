@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -70,20 +71,22 @@ impl Node {
     }
 
     /// Who may talk to this node, and where each is reached (`host:port`). This node itself may be among them. A peer that is no longer named is cut off.
-    ///
-    /// `newest` is the highest number that was ever given to a node, as far as this one has heard. Whoever has a higher one and proves it may talk to
-    /// this node as well, until it is heard of: a leader that came while this node was away could not tell it of itself otherwise.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, newest: NodeId) {
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
         let others: BTreeMap<_, _> = peers.into_iter().filter(|(node, _)| *node != self.0.id).collect();
         if !others.is_empty() {
             self.0.disk.set_not_alone();
         }
-        self.0.transport.set_peers(others, newest);
+        self.0.transport.set_peers(others);
     }
 
     /// How each peer is reached.
     pub fn peers(&self) -> Vec<PeerStatus> {
         self.0.transport.status()
+    }
+
+    /// Changes whenever a node is refused that has proved its number, and was not named by [`Node::set_peers`]: it may be one that is not known here yet.
+    pub fn strangers(&self) -> watch::Receiver<Option<NodeId>> {
+        self.0.transport.strangers()
     }
 
     /// The connection to a peer, for services of your own.

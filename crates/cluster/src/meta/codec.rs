@@ -193,6 +193,7 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
             service: encode_service(service),
         }),
         MetaRequest::Invite { peer, now_ms } => To::Invite(wire::Invite { peer: peer.clone(), now_ms: *now_ms }),
+        MetaRequest::Withdraw { node } => To::Withdraw(*node),
         MetaRequest::Register { node, peer, version, clients, http, feature_level, service } => To::Register(wire::Register {
             node: *node,
             peer: peer.clone(),
@@ -230,6 +231,7 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
             MetaRequest::Begin { cluster, shards, wait_for, secret: Secret(secret), authority, nodes, service }
         }
         From::Invite(invite) => MetaRequest::Invite { peer: invite.peer, now_ms: invite.now_ms },
+        From::Withdraw(node) => MetaRequest::Withdraw { node },
         From::Register(register) => MetaRequest::Register {
             node: register.node,
             peer: register.peer,

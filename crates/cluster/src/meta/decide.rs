@@ -6,9 +6,6 @@ use super::{EndReason, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, New
 use crate::accounts::{AccountChange, Accounts};
 use crate::incarnation::Incarnation;
 
-/// An invitation holds so long.
-const INVITATION_MS: u64 = 60 * 60 * 1000;
-
 /// Nodes that may be invited at a time: each has a certificate that is good for an hour.
 const INVITED_MAX: usize = 64;
 
@@ -23,6 +20,7 @@ impl Meta {
         let mut changes = match request {
             MetaRequest::Begin { .. } => self.begin(request)?,
             MetaRequest::Invite { peer, now_ms } => return self.invite(peer, *now_ms),
+            MetaRequest::Withdraw { node } => self.withdraw(*node),
             MetaRequest::Register { .. } => return self.register(request),
             MetaRequest::End { incarnation, why } => self.end(*incarnation, *why),
             MetaRequest::Drain { node } => self.drain(*node)?,
@@ -62,21 +60,26 @@ impl Meta {
         Ok(changes)
     }
 
-    /// Whether a node was invited so long ago that it may not come any more. The nodes that the cluster began with may take their time.
-    pub fn invitation_is_over(&self, node: u32, now_ms: u64) -> bool {
-        self.nodes.get(&node).is_some_and(|entry| is_late(entry, now_ms))
+    /// Nodes that were invited and have not come; their invitations are [withdrawn](MetaRequest::Withdraw) at last. The nodes that the cluster began with
+    /// may take their time.
+    pub fn open_invitations(&self) -> BTreeSet<u32> {
+        let open = |entry: &NodeEntry| entry.state == NodeState::Invited && entry.invited_at_ms != 0;
+        self.nodes.iter().filter(|(_, entry)| open(entry)).map(|(node, _)| *node).collect()
     }
 
     fn invite(&self, peer: &str, now_ms: u64) -> Decided {
-        let late = |entry: &NodeEntry| is_late(entry, now_ms);
-        let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited && !late(entry)).count();
+        let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited).count();
         if open >= INVITED_MAX {
             return Err(MetaRefusal::TooManyInvited { max: INVITED_MAX as u32 });
         }
-        let withdrawn = self.nodes.iter().filter(|(_, entry)| late(entry)).map(|(node, _)| MetaChange::Forget(*node));
         let node = self.last_node.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?;
         let invited = MetaChange::Node(node, NodeEntry::invited(peer.to_owned(), now_ms.max(1)));
-        Ok((withdrawn.chain([invited]).collect(), MetaDone::Invited(node)))
+        Ok((vec![invited], MetaDone::Invited(node)))
+    }
+
+    /// Who has come meanwhile stays.
+    fn withdraw(&self, node: u32) -> Vec<MetaChange> {
+        self.open_invitations().take(&node).map(MetaChange::Forget).into_iter().collect()
     }
 
     fn register(&self, request: &MetaRequest) -> Decided {
@@ -209,11 +212,6 @@ impl Meta {
             service: self.service.clone(),
         }
     }
-}
-
-fn is_late(entry: &NodeEntry, now_ms: u64) -> bool {
-    let age = now_ms.saturating_sub(entry.invited_at_ms);
-    entry.state == NodeState::Invited && entry.invited_at_ms != 0 && age > INVITATION_MS
 }
 
 fn check_beginning(cluster: &str, nodes: &[NewNode]) -> Result<(), MetaRefusal> {

@@ -32,8 +32,13 @@ pub enum MetaRequest {
     Invite {
         /// Where others will reach it.
         peer: String,
-        /// Now, in milliseconds since 1970.
+        /// Now, in milliseconds since 1970, for people.
         now_ms: u64,
+    },
+    /// A node that was invited has not come in time.
+    Withdraw {
+        /// Which.
+        node: u32,
     },
     /// A node is here, as a new incarnation. Ends the former.
     Register {

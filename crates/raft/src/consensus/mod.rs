@@ -8,8 +8,6 @@ mod log_store;
 mod machine;
 mod membership;
 mod network;
-#[cfg(test)]
-mod newcomer;
 mod progress;
 mod proposal;
 mod replica;

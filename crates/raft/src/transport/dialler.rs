@@ -34,7 +34,7 @@ pub(super) struct Dialler {
     local: Arc<Local>,
     peer: Arc<Peer>,
     events: mpsc::Receiver<Event>,
-    address: watch::Receiver<Option<String>>,
+    address: watch::Receiver<String>,
     /// The life that we reached last, and where.
     reached: Option<(SocketAddr, [u8; 16])>,
     /// Until the next attempt, before it is varied.
@@ -70,7 +70,7 @@ impl Dialler {
 
     /// Tries all addresses of the name.
     async fn dial(&mut self) -> Result<Connection, Failure> {
-        let address = self.whereabouts().await;
+        let address = self.address.borrow_and_update().clone();
         let lookup = timeout(self.local.limits.connect_max, tokio::net::lookup_host(&*address)).await;
         let found = match lookup {
             Ok(Ok(found)) => found,
@@ -87,16 +87,6 @@ impl Dialler {
             }
         }
         Err(last)
-    }
-
-    /// Where it is, as soon as that is known.
-    async fn whereabouts(&mut self) -> String {
-        let named = self.address.wait_for(Option::is_some).await;
-        match named.map(|address| address.clone()) {
-            Ok(Some(address)) => address,
-            // The sender is in `self`.
-            Ok(None) | Err(_) => std::future::pending().await,
-        }
     }
 
     /// One attempt at one address.

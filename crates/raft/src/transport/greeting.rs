@@ -108,18 +108,21 @@ where
         return Err(refuse(stream, &Refusal::Stopping(local.node)).await);
     }
     let node = NodeId(hello.node);
-    let admitted = local.acquaintances.admit(&hello, expected(local, &hello, None, peers.admits(node), shown)).await;
-    let now = match admitted {
-        Ok(now) => now,
-        Err(refusal) => {
-            if let Some(peer) = peers.get(node).filter(|_| refusal.unfit()) {
+    let peer = peers.get(node);
+    let admitted = local.acquaintances.admit(&hello, expected(local, &hello, None, peer.is_some(), shown)).await;
+    let (peer, now) = match (peer, admitted) {
+        (Some(peer), Ok(now)) => (peer, now),
+        (None, Ok(_)) => return Err(refuse(stream, &Refusal::NotAMember(node)).await),
+        (peer, Err(refusal)) => {
+            if let Some(peer) = peer.filter(|_| refusal.unfit()) {
                 peer.is_refused(refusal.to_string());
+            }
+            if let Refusal::NotAMember(stranger) = &refusal {
+                local.strangers.send_replace(Some(*stranger));
             }
             return Err(refuse(stream, &refusal).await);
         }
     };
-    // It may have been removed in between.
-    let Some(peer) = peers.enter(node) else { return Err(refuse(stream, &Refusal::NotAMember(node)).await) };
     write_frame(stream, &Answer { hello: Some(local.hello(node)), ..Answer::default() }).await?;
     answered(local, node, read_frame(stream).await?)?;
     Ok((peer, now))

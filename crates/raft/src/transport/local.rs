@@ -31,6 +31,8 @@ pub(super) struct Local {
     pub deaths: broadcast::Sender<Death>,
     /// What a peer said when it refused us for good.
     pub unfit: watch::Sender<Option<String>>,
+    /// Who called last of those that are certified and no peers.
+    pub strangers: watch::Sender<Option<NodeId>>,
     /// Ends every connection.
     pub stop: CancellationToken,
     /// Everything that ends with it.
@@ -55,6 +57,7 @@ impl Local {
             limits,
             deaths: broadcast::Sender::new(DEATHS_MAX),
             unfit: watch::Sender::new(None),
+            strangers: watch::Sender::new(None),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -105,10 +105,9 @@ impl Transport {
     }
 
     /// Who may speak to us, and where each is reached (`host:port`). Replaces the table there was: who is in it no more is revoked, its connections
-    /// are closed at once, both ways, and new ones refused. This node itself may be named. `newest` is the highest number of a node that was ever heard
-    /// of: who has a higher one and its certificate is let in, named or not.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, newest: NodeId) {
-        self.peers.replace(peers, newest);
+    /// are closed at once, both ways, and new ones refused. This node itself may be named.
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
+        self.peers.replace(peers);
     }
 
     /// The table, without this node.
@@ -162,6 +161,11 @@ impl Transport {
             // The sender is in `self`.
             Ok(None) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Changes whenever somebody is refused who has the certificate of a node, and is no peer. Who that was.
+    pub fn strangers(&self) -> watch::Receiver<Option<NodeId>> {
+        self.local.strangers.subscribe()
     }
 
     /// How each peer is reached.

@@ -52,8 +52,7 @@ pub(super) struct Peer {
     pub node: NodeId,
     /// Cuts all connections with it.
     pub revoked: CancellationToken,
-    /// `None` until it is named: it called us, and we do not know yet where it is.
-    pub address: watch::Sender<Option<String>>,
+    pub address: watch::Sender<String>,
     pub standing: watch::Sender<Standing>,
     /// Calls to it that wait for an answer.
     pub calls: Arc<Semaphore>,
@@ -64,7 +63,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// The receiver belongs to the task that keeps the connection up.
-    pub fn new(local: &Local, node: NodeId, address: Option<String>) -> (Arc<Self>, mpsc::Receiver<Event>) {
+    pub fn new(local: &Local, node: NodeId, address: String) -> (Arc<Self>, mpsc::Receiver<Event>) {
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let peer = Self {
             node,
@@ -144,9 +143,7 @@ impl Peer {
         timeout(within, known).await.is_ok_and(|known| known.is_ok_and(|standing| standing.dead.is_some()))
     }
 
-    /// `None` until it is named.
-    pub fn status(&self) -> Option<PeerStatus> {
-        let address = self.address.borrow().clone()?;
+    pub fn status(&self) -> PeerStatus {
         let standing = self.standing.borrow();
         let state = match &standing.link {
             Link::Up(_) => PeerState::Connected,
@@ -156,7 +153,7 @@ impl Peer {
             Link::Unreachable(reason) => PeerState::Unreachable(reason.clone()),
         };
         let incarnation = standing.met.as_ref().map(|met| met.incarnation);
-        Some(PeerStatus { node: self.node, address, state, incarnation })
+        PeerStatus { node: self.node, address: self.address.borrow().clone(), state, incarnation }
     }
 
     pub fn caller(&self, met: &Remembered) -> Caller {

@@ -8,7 +8,6 @@ use conclave_raft::{Leader, Leadership, NodeId, NotCommitted, Refusal};
 use tokio::time::timeout;
 
 use super::Inner;
-use crate::shard_task::wall_clock;
 
 /// How long a node waits for its own replica to apply what is committed already.
 const APPLY_MAX: Duration = Duration::from_secs(5);
@@ -62,12 +61,6 @@ async fn propose(inner: &Inner, leadership: Leadership, request: &MetaRequest) -
     // Others may ask while the first node still begins.
     if !meta.has_begun() && !matches!(request, MetaRequest::Begin { .. }) {
         return Outcome::Unknown("the cluster is about to begin".to_owned());
-    }
-    // By the leader's clock: the node's own could be anything.
-    if let MetaRequest::Register { node, .. } = request
-        && meta.invitation_is_over(*node, wall_clock().0)
-    {
-        return as_it_is(inner, Err(MetaRefusal::NoSuchNode(*node))).await;
     }
     let (changes, done) = match meta.decide(request) {
         Ok((changes, done)) if changes.is_empty() => return as_it_is(inner, Ok(done)).await,

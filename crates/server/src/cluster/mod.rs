@@ -4,6 +4,7 @@
 //! identity, founding, token     DIR/identity: init, invite, join
 //! meta_task                     folds meta's log and publishes it; deciding: what its leader does with a request; asking: the way to the leader
 //! registering, liveness         this node's incarnation; whether the others live
+//! invitations, introductions    how long a node that was invited may take to come; who tells of it those that were away when it came
 //! replicas, governing, balance  which groups run here; what the leader of one sees to
 //! ```
 
@@ -15,6 +16,8 @@ mod error;
 mod founding;
 mod governing;
 mod identity;
+mod introductions;
+mod invitations;
 mod liveness;
 mod membership;
 mod meta_task;
@@ -28,6 +31,7 @@ mod settings;
 mod tests;
 mod token;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -72,6 +76,8 @@ struct Inner {
     settings: ClusterSettings,
     identity: StoredIdentity,
     node: u32,
+    /// Where nodes are by what this one was told outside of the register. It counts only of those of which the register says nothing here yet.
+    told: watch::Sender<BTreeMap<u32, String>>,
     /// Where others find this node.
     advertised: String,
     listening: SocketAddr,

@@ -21,7 +21,10 @@ use super::identity::{self, Founding, StoredIdentity};
 use super::liveness::{self, Clocks};
 use super::meta_task::{self, Published};
 use super::service::{MetaServer, Service};
-use super::{ASK_MAX, Cluster, ClusterSettings, Inner, META, OnReplica, governing, peers, raft_id, registering, replicas};
+use super::{
+    ASK_MAX, Cluster, ClusterSettings, Inner, META, OnReplica, governing, introductions, invitations, peers, raft_id,
+    registering, replicas,
+};
 use crate::seed;
 
 pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replica: OnReplica) -> Result<Cluster, ClusterError> {
@@ -33,12 +36,13 @@ pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replic
     let service = Service::default();
     let services = services.add_service(MetaServer::new(service.clone()));
     let raft = conclave_raft::Node::open_with(raft_settings(&settings, &identity), listener, services).await?;
-    peers::begin(&raft, &identity.record);
+    raft.set_peers(identity.record.peers.iter().map(|(node, address)| (raft_id(*node), address.clone())).collect());
     let founding = identity::founding(&settings.dir)?;
     let (meta_group, steps) = meta_group(&raft, founding.is_some()).await?;
     let published = Published::new();
     let inner = Arc::new(Inner {
         node: identity.record.node,
+        told: watch::Sender::new(identity.record.peers.clone()),
         settings,
         identity,
         advertised,
@@ -143,9 +147,11 @@ fn run(inner: &Arc<Inner>, steps: Applied, published: Published) {
     inner.spawn(async move { of_raft.fail(of_raft.raft.failed().await) });
     inner.spawn(peers::follow(inner.clone()));
     inner.spawn(peers::watch_refusals(inner.clone()));
+    inner.spawn(introductions::ask(inner.clone()));
     inner.spawn(governing::govern(inner.clone(), inner.meta_group.clone(), None));
     inner.spawn(liveness::tell(inner.clone()));
     inner.spawn(liveness::watch(inner.clone()));
+    inner.spawn(invitations::withdraw(inner.clone()));
 }
 
 /// Begins the cluster, if this node is to, and registers; then everything else runs.

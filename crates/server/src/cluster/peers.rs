@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_cluster::meta::Meta;
-use conclave_raft::{Node, NodeId, PeerState};
+use conclave_raft::PeerState;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
-use super::identity::NodeRecord;
 use super::{Inner, identity, raft_id};
 
 /// Whoever is removed hears of it in this time, and then nothing more.
@@ -18,54 +16,41 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// All peers refuse a node for so long: then it is no accident.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 
-/// Those whom this node knew last, and nobody newer: who is new is known only when the register has been read ([`follow`]).
-pub(super) fn begin(raft: &Node, record: &NodeRecord) {
-    raft.set_peers(raft_peers(record.peers.clone()), NodeId(u64::MAX));
-}
-
-/// The highest number of a node that this one ever heard of. No number is given twice, and a certificate is made only for who has one: so whoever shows
-/// a certificate with a higher number was invited behind what this node has read, and will be in the register when it has read on.
-fn newest(record: &NodeRecord, meta: &Meta) -> u32 {
-    let told = record.peers.keys().copied().max().unwrap_or_default();
-    meta.last_node().max(told).max(record.node)
-}
-
-fn raft_peers(peers: BTreeMap<u32, String>) -> BTreeMap<NodeId, String> {
-    peers.into_iter().map(|(node, address)| (raft_id(node), address)).collect()
-}
-
 /// Tells the transport whenever the register changes.
 pub(super) async fn follow(inner: Arc<Inner>) {
-    let mut meta = inner.meta.clone();
+    let (mut meta, mut told) = (inner.meta.clone(), inner.told.subscribe());
     let mut gone: BTreeMap<u32, (String, Instant)> = BTreeMap::new();
     let mut known = inner.identity.record.peers.clone();
     loop {
-        let (nodes, newest) = {
-            let meta = meta.borrow_and_update();
-            (addresses(&meta), newest(&inner.identity.record, &meta))
-        };
+        let register = meta.borrow_and_update().clone();
+        let told_now = told.borrow_and_update().clone();
+        let mut nodes = addresses(&register);
         if nodes.contains_key(&inner.node) {
+            // No number is given twice: the register will speak of these when it has come so far here.
+            nodes.extend(told_now.into_iter().filter(|(node, _)| *node > register.last_node()));
             let until = Instant::now() + FAREWELL;
             let left = known.iter().filter(|(node, _)| !nodes.contains_key(node));
             left.for_each(|(node, address)| drop(gone.insert(*node, (address.clone(), until))));
             remember(&inner, &known, &nodes).await;
             known = nodes;
         } else {
-            // So far only those are known who were there when this node was invited.
+            // So far only those are known who were there when this node was invited, and whom they know.
+            known.extend(told_now);
             known.extend(nodes);
         }
         gone.retain(|node, (_, until)| !known.contains_key(node) && *until > Instant::now());
         let leaving = gone.iter().map(|(node, (address, _))| (*node, address.clone()));
-        inner.raft.set_peers(raft_peers(known.clone().into_iter().chain(leaving).collect()), raft_id(newest));
+        inner.raft.set_peers(known.clone().into_iter().chain(leaving).map(|(node, address)| (raft_id(node), address)).collect());
         let next = gone.values().map(|(_, until)| *until).min();
         tokio::select! {
             changed = meta.changed() => if changed.is_err() { return },
+            changed = told.changed() => if changed.is_err() { return },
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
         }
     }
 }
 
-fn addresses(meta: &Meta) -> BTreeMap<u32, String> {
+fn addresses(meta: &conclave_cluster::meta::Meta) -> BTreeMap<u32, String> {
     meta.nodes().iter().map(|(node, entry)| (*node, entry.peer.clone())).collect()
 }
 

@@ -127,7 +127,7 @@ pub(super) async fn invite(cluster: &Cluster, address: String) -> Result<Token, 
     Ok(Token::new(identity, address))
 }
 
-/// Milliseconds since 1970; invitations run out by it.
+/// Milliseconds since 1970, by this node's clock.
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -85,6 +85,12 @@ impl wire::meta_server::Meta for Service {
         let nodes = status.voters.iter().chain(&status.learners).map(|node| node.0).collect();
         Ok(Response::new(wire::MembersReply { leads, nodes }))
     }
+
+    async fn nodes(&self, _: Request<wire::NodesRequest>) -> Result<Response<wire::NodesReply>, Status> {
+        let meta = self.inner()?.meta();
+        let nodes = meta.nodes().iter().map(|(node, entry)| wire::NodeAt { node: *node, peer: entry.peer.clone() });
+        Ok(Response::new(wire::NodesReply { nodes: nodes.collect() }))
+    }
 }
 
 fn caller<T>(request: &Request<T>) -> Result<u32, Status> {

@@ -5,11 +5,24 @@ mod trial;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use conclave_cluster::meta::{EndReason, MetaRequest};
+use conclave_cluster::meta::{EndReason, FEATURE_LEVEL, MetaDone, MetaRequest};
 
 use super::governing::reached;
 use super::{MetaError, asking};
 use trial::{SHARDS, Trial};
+
+/// As a node of this number would register.
+fn registration(node: u32) -> MetaRequest {
+    MetaRequest::Register {
+        node,
+        peer: "127.0.0.1:1".to_owned(),
+        version: "1".to_owned(),
+        clients: Vec::new(),
+        http: None,
+        feature_level: FEATURE_LEVEL,
+        service: Default::default(),
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_alone_is_a_cluster_and_stays_the_same_one() {
@@ -73,19 +86,32 @@ async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_was_away_lets_in_one_that_came_meanwhile_before_anybody_has_told_it() {
-    let mut trial = Trial::prepared(3);
+async fn an_invitation_holds_whatever_the_calendar_of_the_inviting_node_says() {
+    let mut trial = Trial::new();
+    trial.start_alone().await;
+    for now_ms in [1, u64::MAX] {
+        let done = trial.node(1).ask(MetaRequest::Invite { peer: "127.0.0.1:1".to_owned(), now_ms }).await.unwrap();
+        let MetaDone::Invited(node) = done else { panic!("{done:?}") };
+        trial.node(1).ask(registration(node)).await.unwrap();
+    }
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_lets_in_one_that_came_meanwhile_also_where_nobody_leads() {
+    let mut trial = Trial::prepared(4);
     trial.start_all().await;
-    trial.settled(&[1, 2, 3]).await;
-    trial.kill(2).await;
-    trial.join(4).await;
+    trial.everywhere(|meta| meta.nodes().values().filter(|entry| entry.lives).count() == 4).await;
+    trial.kill(4).await;
+    trial.join(5).await;
+    trial.everywhere(|meta| meta.nodes().contains_key(&5) && meta.meta_voters() == [1, 2, 3]).await;
     trial.kill(1).await;
-    trial.kill(3).await;
-    // Two of the three that vote in meta are dead: nobody can tell it.
-    let starting = trial.starting(2);
-    trial.until("the new node reaches it", || reached(&trial.node(4).0).contains(&2)).await;
+    trial.kill(2).await;
+    // Two of the three that vote in meta are dead.
+    let starting = trial.starting(4);
+    trial.until("the new node reaches it", || reached(&trial.node(5).0).contains(&4)).await;
     trial.start(1).await;
-    trial.started(2, starting).await;
+    trial.started(4, starting).await;
     trial.end_all().await;
 }
 

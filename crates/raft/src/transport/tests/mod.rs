@@ -7,7 +7,6 @@ mod greetings;
 mod hearing;
 mod identities;
 mod lives;
-mod newcomers;
 mod process;
 mod proxy;
 mod revocation;
@@ -156,14 +155,9 @@ struct Node {
 }
 
 impl Node {
-    /// Names these as its peers, and has heard of no other than those of these tests.
+    /// Names these as its peers.
     fn meets(&self, peers: &[(NodeId, SocketAddr)]) {
-        self.has_heard_of(THREE, peers);
-    }
-
-    /// The same, where nobody has a higher number than this.
-    fn has_heard_of(&self, newest: NodeId, peers: &[(NodeId, SocketAddr)]) {
-        self.transport.set_peers(peers.iter().map(|(node, address)| (*node, address.to_string())).collect(), newest);
+        self.transport.set_peers(peers.iter().map(|(node, address)| (*node, address.to_string())).collect());
     }
 
     /// What an append says: who the peer thinks we are.

@@ -1,0 +1,51 @@
+//! Nodes are introduced by others. What is new in the register comes from the leader of meta alone; where that is a node that came while this one was away, this
+//! one does not know it, does not let it in, and would never hear of it. So where a node calls that might be new, those are asked that are known. Its
+//! certificate alone would not do: who was removed has one, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conclave_raft::PeerState;
+use tokio::time::{sleep, timeout};
+use tracing::info;
+
+use super::service::{self, wire};
+use super::{Inner, is_address, number_of};
+
+/// The others are not asked more often.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Nobody is waited for longer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// Asks the others whenever a node was refused with a number that the register cannot have forgotten: it calls again, and is let in if one of them knows it.
+pub(super) async fn ask(inner: Arc<Inner>) {
+    let mut strangers = inner.raft.strangers();
+    while strangers.changed().await.is_ok() {
+        let stranger = strangers.borrow_and_update().and_then(number_of);
+        if stranger.is_some_and(|node| node > inner.meta().last_node()) {
+            ask_all(&inner).await;
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn ask_all(inner: &Inner) {
+    for peer in inner.raft.peers().into_iter().filter(|peer| peer.state == PeerState::Connected) {
+        let Some(mut client) = service::client(&inner.raft, peer.node) else { continue };
+        // Others may know as much, and it is asked again.
+        let Ok(Ok(reply)) = timeout(ANSWER_MAX, client.nodes(wire::NodesRequest {})).await else { continue };
+        let last = inner.meta().last_node();
+        let news = reply.into_inner().nodes.into_iter().filter(|told| told.node > last && is_address(&told.peer));
+        inner.told.send_if_modified(|known| {
+            let mut changed = false;
+            for told in news {
+                if known.insert(told.node, told.peer.clone()).as_ref() != Some(&told.peer) {
+                    info!(node = told.node, peer = told.peer, by = %peer.node, "told of a node of which the register says nothing here yet");
+                    changed = true;
+                }
+            }
+            changed
+        });
+    }
+}
