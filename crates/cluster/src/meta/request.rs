@@ -32,7 +32,7 @@ pub enum MetaRequest {
     Invite {
         /// Where others will reach it.
         peer: String,
-        /// Now, in milliseconds since 1970, for people.
+        /// Now, in milliseconds since 1970. It is kept, and nothing is counted from it.
         now_ms: u64,
     },
     /// A node that was invited has not come in time.
@@ -223,7 +223,7 @@ impl fmt::Display for MetaRefusal {
             MetaRefusal::TooManyInvited { max } => {
                 write!(
                     f,
-                    "{max} nodes are invited and have not come; `conclave cluster remove` withdraws an invitation, and each runs out after an hour"
+                    "{max} nodes are invited and have not come; `conclave cluster remove` withdraws an invitation, and each runs out, after an hour at the earliest"
                 )
             }
             MetaRefusal::NoNumberLeft => f.write_str("there is no number left for it; a new cluster has to be made"),

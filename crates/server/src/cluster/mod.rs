@@ -4,7 +4,7 @@
 //! identity, founding, token     DIR/identity: init, invite, join
 //! meta_task                     folds meta's log and publishes it; deciding: what its leader does with a request; asking: the way to the leader
 //! registering, liveness         this node's incarnation; whether the others live
-//! invitations, introductions    how long a node that was invited may take to come; who tells of it those that were away when it came
+//! invitations, introductions    how long a node that was invited may take to come; who tells those of it that were away then
 //! replicas, governing, balance  which groups run here; what the leader of one sees to
 //! ```
 

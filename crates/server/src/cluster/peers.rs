@@ -34,7 +34,7 @@ pub(super) async fn follow(inner: Arc<Inner>) {
             remember(&inner, &known, &nodes).await;
             known = nodes;
         } else {
-            // So far only those are known who were there when this node was invited, and whom they know.
+            // So far only those are known who were there when this node was invited, and those whom they know.
             known.extend(told_now);
             known.extend(nodes);
         }

@@ -89,7 +89,7 @@ impl wire::meta_server::Meta for Service {
     async fn nodes(&self, _: Request<wire::NodesRequest>) -> Result<Response<wire::NodesReply>, Status> {
         let meta = self.inner()?.meta();
         let nodes = meta.nodes().iter().map(|(node, entry)| wire::NodeAt { node: *node, peer: entry.peer.clone() });
-        Ok(Response::new(wire::NodesReply { nodes: nodes.collect() }))
+        Ok(Response::new(wire::NodesReply { nodes: nodes.collect(), last_node: meta.last_node() }))
     }
 }
 

@@ -50,6 +50,8 @@ pub struct ClusterTiming {
     pub calm: Duration,
     /// How often a leader looks whether its group needs something.
     pub look_again: Duration,
+    /// How long the leader of meta sees an invitation open before it is withdrawn. A new leader begins to count anew.
+    pub invitation_max: Duration,
     /// Raft's.
     pub raft: conclave_raft::Timing,
 }
@@ -61,6 +63,7 @@ impl Default for ClusterTiming {
             dead_max: Duration::from_secs(1),
             calm: Duration::from_secs(1),
             look_again: Duration::from_millis(200),
+            invitation_max: Duration::from_secs(60 * 60),
             raft: conclave_raft::Timing::default(),
         }
     }

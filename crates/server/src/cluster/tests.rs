@@ -98,13 +98,28 @@ async fn an_invitation_holds_whatever_the_calendar_of_the_inviting_node_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_come_in_time_may_not_come_any_more() {
+    let mut trial = Trial::new();
+    trial.invitation_max = Duration::from_millis(10);
+    trial.start_alone().await;
+    let node = trial.node(1).invite("127.0.0.1:1".to_owned()).await.unwrap().node();
+    trial.everywhere(|meta| !meta.nodes().contains_key(&node)).await;
+    let refused = trial.node(1).ask(registration(node)).await.unwrap_err();
+    assert!(refused.to_string().contains("its invitation has run out"), "{refused}");
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_away_lets_in_one_that_came_meanwhile_also_where_nobody_leads() {
     let mut trial = Trial::prepared(4);
-    trial.start_all().await;
-    trial.everywhere(|meta| meta.nodes().values().filter(|entry| entry.lives).count() == 4).await;
+    // The first three vote in meta.
+    for node in 1..=4 {
+        trial.start(node).await;
+    }
     trial.kill(4).await;
     trial.join(5).await;
-    trial.everywhere(|meta| meta.nodes().contains_key(&5) && meta.meta_voters() == [1, 2, 3]).await;
+    trial.everywhere(|meta| meta.nodes().contains_key(&5)).await;
+    trial.until("the first three vote in meta", || trial.vote_in_meta(3) == BTreeSet::from([1, 2, 3])).await;
     trial.kill(1).await;
     trial.kill(2).await;
     // Two of the three that vote in meta are dead.

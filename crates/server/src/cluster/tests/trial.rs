@@ -25,6 +25,7 @@ pub struct Trial {
     root: TempDir,
     addresses: BTreeMap<u32, SocketAddr>,
     nodes: BTreeMap<u32, Cluster>,
+    pub invitation_max: Duration,
 }
 
 /// A port that is free now, and known before the node starts.
@@ -47,7 +48,12 @@ fn take(_shard: u16, _group: Group, mut applied: Applied) {
 
 impl Trial {
     pub fn new() -> Trial {
-        Trial { root: tempfile::tempdir().unwrap(), addresses: BTreeMap::new(), nodes: BTreeMap::new() }
+        Trial {
+            root: tempfile::tempdir().unwrap(),
+            addresses: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            invitation_max: ClusterTiming::default().invitation_max,
+        }
     }
 
     pub fn prepared(nodes: u32) -> Trial {
@@ -81,6 +87,7 @@ impl Trial {
                 dead_max: Duration::from_millis(200),
                 calm: Duration::from_millis(200),
                 look_again: Duration::from_millis(50),
+                invitation_max: self.invitation_max,
                 raft,
             },
         }
@@ -221,6 +228,11 @@ impl Trial {
             (0..SHARDS).all(|shard| cluster.group(shard).is_none_or(|group| is_led(&group))) && is_led(&cluster.0.meta_group)
         })
         .await;
+    }
+
+    /// By what a node has heard.
+    pub fn vote_in_meta(&self, by: u32) -> BTreeSet<u32> {
+        self.node(by).0.meta_group.status().voters.into_iter().filter_map(number_of).collect()
     }
 
     pub async fn leader_of_meta(&self) -> u32 {
