@@ -116,12 +116,12 @@ impl Stage {
     /// Whoever has no voice gets it by entering again. Who is outside may have a seat that waits for it, and would come back to it as it is.
     fn all_leave_and_go_in(&mut self, grace_ms: u64) {
         let moderated = |room: &usize| self.cast.rooms[*room].kind == Kind::Moderation;
-        let stands_outside = |person: &Person| person.rooms_outside(&self.cast).iter().any(moderated);
+        let stands_outside = |person: &Person| person.rooms_kept(&self.cast).1.iter().any(moderated);
         if self.people.iter().any(stands_outside) {
             self.pass(grace_ms + GONE_WITHIN);
         }
         for at in 0..self.people.len() {
-            for room in self.people[at].rooms_inside(&self.cast) {
+            for room in self.people[at].rooms_kept(&self.cast).0 {
                 if self.cast.rooms[room].kind == Kind::Moderation && self.cast.rooms[room].owner != Some(at) {
                     self.all_succeed(at, room, vec![Act::Leave]);
                 }

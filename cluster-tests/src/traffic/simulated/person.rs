@@ -73,21 +73,14 @@ impl Person {
         self.place(room) == Place::Inside
     }
 
-    /// In all rooms that are kept by somebody.
+    /// Rooms that it should be in and that are kept by somebody: those that it is in, and the others.
+    pub fn rooms_kept(&self, cast: &Cast) -> (Vec<usize>, Vec<usize>) {
+        let rooms = self.part.rooms.iter().copied().filter(|room| is_kept(&cast.rooms[*room]));
+        rooms.partition(|room| self.is_inside(*room))
+    }
+
     pub fn is_in_all(&self, cast: &Cast) -> bool {
-        self.part.rooms.iter().filter(|room| is_kept(&cast.rooms[**room])).all(|room| self.is_inside(*room))
-    }
-
-    /// Kept rooms that it is in.
-    pub fn rooms_inside(&self, cast: &Cast) -> Vec<usize> {
-        let rooms = self.part.rooms.iter().copied();
-        rooms.filter(|room| is_kept(&cast.rooms[*room]) && self.is_inside(*room)).collect()
-    }
-
-    /// Kept rooms that it should be in, and is not.
-    pub fn rooms_outside(&self, cast: &Cast) -> Vec<usize> {
-        let rooms = self.part.rooms.iter().copied();
-        rooms.filter(|room| is_kept(&cast.rooms[*room]) && !self.is_inside(*room)).collect()
+        self.rooms_kept(cast).1.is_empty()
     }
 
     /// The nick that it has in a room, or will ask for, and that of another who is there.

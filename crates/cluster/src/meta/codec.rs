@@ -100,7 +100,7 @@ fn encode_node(node: u32, entry: &NodeEntry) -> wire::Node {
         version: entry.version.clone(),
         clients: entry.clients.clone(),
         http: entry.http.clone(),
-        invited_at_ms: entry.invited_at_ms,
+        runs_out: entry.runs_out,
         feature_level: entry.feature_level,
     }
 }
@@ -130,7 +130,7 @@ fn decode_node(node: wire::Node) -> Decoded<NodeEntry> {
         version: node.version,
         clients: node.clients,
         http: node.http,
-        invited_at_ms: node.invited_at_ms,
+        runs_out: node.runs_out,
         feature_level: node.feature_level,
     })
 }
@@ -189,10 +189,10 @@ pub fn encode_request(request: &MetaRequest) -> Vec<u8> {
         MetaRequest::Begin { cluster, shards, wait_for, secret, authority, nodes, service } => To::Begin(wire::BeginRequest {
             begin: Some(encode_begin(cluster, *shards, *wait_for, authority)),
             secret: secret.0.to_vec(),
-            nodes: nodes.iter().map(|new| encode_node(new.node, &NodeEntry::invited(new.peer.clone(), 0))).collect(),
+            nodes: nodes.iter().map(|new| encode_node(new.node, &NodeEntry::invited(new.peer.clone()))).collect(),
             service: encode_service(service),
         }),
-        MetaRequest::Invite { peer, now_ms } => To::Invite(wire::Invite { peer: peer.clone(), now_ms: *now_ms }),
+        MetaRequest::Invite { peer } => To::Invite(wire::Invite { peer: peer.clone() }),
         MetaRequest::Withdraw { node } => To::Withdraw(*node),
         MetaRequest::Register { node, peer, version, clients, http, feature_level, service } => To::Register(wire::Register {
             node: *node,
@@ -230,7 +230,7 @@ pub fn decode_request(bytes: &[u8]) -> Decoded<MetaRequest> {
             let service = decode_service(begin.service);
             MetaRequest::Begin { cluster, shards, wait_for, secret: Secret(secret), authority, nodes, service }
         }
-        From::Invite(invite) => MetaRequest::Invite { peer: invite.peer, now_ms: invite.now_ms },
+        From::Invite(invite) => MetaRequest::Invite { peer: invite.peer },
         From::Withdraw(node) => MetaRequest::Withdraw { node },
         From::Register(register) => MetaRequest::Register {
             node: register.node,

@@ -19,7 +19,7 @@ impl Meta {
         }
         let mut changes = match request {
             MetaRequest::Begin { .. } => self.begin(request)?,
-            MetaRequest::Invite { peer, now_ms } => return self.invite(peer, *now_ms),
+            MetaRequest::Invite { peer } => return self.invite(peer),
             MetaRequest::Withdraw { node } => self.withdraw(*node),
             MetaRequest::Register { .. } => return self.register(request),
             MetaRequest::End { incarnation, why } => self.end(*incarnation, *why),
@@ -56,24 +56,24 @@ impl Meta {
             MetaChange::secret(secret.clone()),
         ];
         changes.extend(self.learn_service(service));
-        changes.extend(nodes.iter().map(|new| MetaChange::Node(new.node, NodeEntry::invited(new.peer.clone(), 0))));
+        changes.extend(nodes.iter().map(|new| MetaChange::Node(new.node, NodeEntry::invited(new.peer.clone()))));
         Ok(changes)
     }
 
     /// Nodes that were invited and have not come; their invitations are [withdrawn](MetaRequest::Withdraw) at last. The nodes that the cluster began with
     /// may take their time.
     pub fn open_invitations(&self) -> BTreeSet<u32> {
-        let open = |entry: &NodeEntry| entry.state == NodeState::Invited && entry.invited_at_ms != 0;
+        let open = |entry: &NodeEntry| entry.state == NodeState::Invited && entry.runs_out;
         self.nodes.iter().filter(|(_, entry)| open(entry)).map(|(node, _)| *node).collect()
     }
 
-    fn invite(&self, peer: &str, now_ms: u64) -> Decided {
+    fn invite(&self, peer: &str) -> Decided {
         let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited).count();
         if open >= INVITED_MAX {
             return Err(MetaRefusal::TooManyInvited { max: INVITED_MAX as u32 });
         }
         let node = self.last_node.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?;
-        let invited = MetaChange::Node(node, NodeEntry::invited(peer.to_owned(), now_ms.max(1)));
+        let invited = MetaChange::Node(node, NodeEntry { runs_out: true, ..NodeEntry::invited(peer.to_owned()) });
         Ok((vec![invited], MetaDone::Invited(node)))
     }
 
@@ -99,7 +99,7 @@ impl Meta {
             version: version.clone(),
             clients: clients.clone(),
             http: http.clone(),
-            invited_at_ms: former.invited_at_ms,
+            runs_out: former.runs_out,
             feature_level: *feature_level,
         };
         let registered = MetaDone::Registered(Incarnation { node: *node, number: entry.incarnation });

@@ -6,6 +6,7 @@ mod balance;
 pub mod codec;
 mod decide;
 mod feature_level;
+mod introductions;
 mod placement;
 mod register;
 mod request;
@@ -23,6 +24,7 @@ use crate::incarnation::Incarnation;
 use crate::lives::Lives;
 
 pub use feature_level::{FEATURE_LEVEL, FEATURE_LEVEL_FIRST};
+pub use introductions::Acquaintance;
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};
 pub use request::{EndReason, MetaDone, MetaRefusal, MetaRequest, NewNode};

@@ -21,8 +21,8 @@ pub struct NodeEntry {
     pub clients: Vec<String>,
     /// Where those reach it who watch.
     pub http: Option<String>,
-    /// When it was invited, in milliseconds since 1970.
-    pub invited_at_ms: u64,
+    /// Its invitation is withdrawn if it does not come; that of a node with which the cluster began is not.
+    pub runs_out: bool,
     /// The highest feature level that its program speaks, as it said; 0 if it said none, or never came.
     pub feature_level: u32,
 }
@@ -39,8 +39,8 @@ pub enum NodeState {
 }
 
 impl NodeEntry {
-    /// A node that may come.
-    pub fn invited(peer: String, now_ms: u64) -> NodeEntry {
+    /// A node that may come, and take its time.
+    pub fn invited(peer: String) -> NodeEntry {
         NodeEntry {
             peer,
             state: NodeState::Invited,
@@ -51,7 +51,7 @@ impl NodeEntry {
             version: String::new(),
             clients: Vec::new(),
             http: None,
-            invited_at_ms: now_ms,
+            runs_out: false,
             feature_level: 0,
         }
     }

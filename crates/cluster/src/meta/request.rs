@@ -32,8 +32,6 @@ pub enum MetaRequest {
     Invite {
         /// Where others will reach it.
         peer: String,
-        /// Now, in milliseconds since 1970. It is kept, and nothing is counted from it.
-        now_ms: u64,
     },
     /// A node that was invited has not come in time.
     Withdraw {

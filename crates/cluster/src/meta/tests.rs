@@ -62,7 +62,7 @@ fn ask(meta: &mut Meta, request: MetaRequest) -> Result<MetaDone, MetaRefusal> {
     outcome
 }
 
-fn cluster_of(nodes: u32) -> Meta {
+pub(super) fn cluster_of(nodes: u32) -> Meta {
     let mut meta = Meta::default();
     ask(&mut meta, begin(nodes, nodes)).unwrap();
     (1..=nodes).for_each(|node| drop(ask(&mut meta, register(node)).unwrap()));
@@ -150,13 +150,13 @@ fn a_drained_node_can_be_taken_out_of_two_until_it_is_silent() {
 #[test]
 fn invitations_have_a_bound_and_run_out() {
     let mut meta = cluster_of(1);
-    let invite = |now_ms| MetaRequest::Invite { peer: "h:1".to_owned(), now_ms };
+    let invite = || MetaRequest::Invite { peer: "h:1".to_owned() };
     for number in 0..64 {
-        assert_eq!(ask(&mut meta, invite(5)), Ok(MetaDone::Invited(2 + number)));
+        assert_eq!(ask(&mut meta, invite()), Ok(MetaDone::Invited(2 + number)));
     }
-    assert_eq!(ask(&mut meta, invite(6)), Err(MetaRefusal::TooManyInvited { max: 64 }));
+    assert_eq!(ask(&mut meta, invite()), Err(MetaRefusal::TooManyInvited { max: 64 }));
     ask(&mut meta, MetaRequest::Remove { node: 2 }).unwrap();
-    assert_eq!(ask(&mut meta, invite(7)), Ok(MetaDone::Invited(66)));
+    assert_eq!(ask(&mut meta, invite()), Ok(MetaDone::Invited(66)));
     assert_eq!(meta.open_invitations(), (3..=66).collect());
     ask(&mut meta, register(66)).unwrap();
     for node in 1..=66 {
@@ -164,13 +164,13 @@ fn invitations_have_a_bound_and_run_out() {
     }
     assert_eq!(meta.nodes().keys().copied().collect::<Vec<_>>(), [1, 66], "who has come stays");
     assert_eq!(ask(&mut meta, register(3)), Err(MetaRefusal::NoSuchNode(3)));
-    assert_eq!(ask(&mut meta, invite(8)), Ok(MetaDone::Invited(67)));
+    assert_eq!(ask(&mut meta, invite()), Ok(MetaDone::Invited(67)));
 }
 
 #[test]
 fn nodes_come_and_go() {
     let mut meta = cluster_of(3);
-    let fourth = ask(&mut meta, MetaRequest::Invite { peer: "h4:1".to_owned(), now_ms: 5 }).unwrap();
+    let fourth = ask(&mut meta, MetaRequest::Invite { peer: "h4:1".to_owned() }).unwrap();
     assert_eq!(fourth, MetaDone::Invited(4));
     assert!((0..8).all(|shard| meta.placement(shard).unwrap().target == [1, 2, 3]));
     assert_eq!(meta.meta_voters(), [1, 2, 3]);
@@ -188,7 +188,7 @@ fn nodes_come_and_go() {
     assert!(!meta.nodes().contains_key(&1));
     assert_eq!(ask(&mut meta, register(1)), Err(MetaRefusal::NoSuchNode(1)));
     assert_eq!(
-        ask(&mut meta, MetaRequest::Invite { peer: String::new(), now_ms: 6 }),
+        ask(&mut meta, MetaRequest::Invite { peer: String::new() }),
         Ok(MetaDone::Invited(5)),
         "numbers are not used again"
     );

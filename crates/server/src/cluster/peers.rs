@@ -26,8 +26,7 @@ pub(super) async fn follow(inner: Arc<Inner>) {
         let told_now = told.borrow_and_update().clone();
         let mut nodes = addresses(&register);
         if nodes.contains_key(&inner.node) {
-            // No number is given twice: the register will speak of these when it has come so far here.
-            nodes.extend(told_now.into_iter().filter(|(node, _)| *node > register.last_node()));
+            nodes.extend(register.introduced(&told_now, &[]));
             let until = Instant::now() + FAREWELL;
             let left = known.iter().filter(|(node, _)| !nodes.contains_key(node));
             left.for_each(|(node, address)| drop(gone.insert(*node, (address.clone(), until))));

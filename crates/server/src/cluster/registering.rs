@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use conclave_cluster::Incarnation;
 use conclave_cluster::meta::{FEATURE_LEVEL, Meta, MetaDone, MetaRequest};
@@ -110,7 +110,7 @@ pub(super) async fn invite(cluster: &Cluster, address: String) -> Result<Token, 
     if !is_address(&address) {
         return Err(InviteError::Address(address));
     }
-    let done = ask(inner, &MetaRequest::Invite { peer: address.clone(), now_ms: now_ms() }, ASK_MAX).await?;
+    let done = ask(inner, &MetaRequest::Invite { peer: address.clone() }, ASK_MAX).await?;
     let meta = inner.meta();
     let (MetaDone::Invited(node), Some(authority)) = (done, meta.authority()) else {
         return Err(InviteError::Meta(MetaError::Late { limit: ASK_MAX, why: "an answer that does not fit".to_owned() }));
@@ -125,12 +125,6 @@ pub(super) async fn invite(cluster: &Cluster, address: String) -> Result<Token, 
     let ca = inner.identity.ca.clone();
     let identity = StoredIdentity { record, ca, certificate: certified.certificate, key: certified.key };
     Ok(Token::new(identity, address))
-}
-
-/// Milliseconds since 1970, by this node's clock.
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A host and a port.

@@ -5,7 +5,7 @@ mod trial;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use conclave_cluster::meta::{EndReason, FEATURE_LEVEL, MetaDone, MetaRequest};
+use conclave_cluster::meta::{EndReason, FEATURE_LEVEL, MetaRequest};
 
 use super::governing::reached;
 use super::{MetaError, asking};
@@ -82,18 +82,6 @@ async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
     trial.settled(&[2, 3]).await;
     let error = trial.try_start(1).await.err().expect("it was removed").to_string();
     assert!(error.contains("was removed"), "{error}");
-    trial.end_all().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_holds_whatever_the_calendar_of_the_inviting_node_says() {
-    let mut trial = Trial::new();
-    trial.start_alone().await;
-    for now_ms in [1, u64::MAX] {
-        let done = trial.node(1).ask(MetaRequest::Invite { peer: "127.0.0.1:1".to_owned(), now_ms }).await.unwrap();
-        let MetaDone::Invited(node) = done else { panic!("{done:?}") };
-        trial.node(1).ask(registration(node)).await.unwrap();
-    }
     trial.end_all().await;
 }
 

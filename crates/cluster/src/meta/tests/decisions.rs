@@ -54,7 +54,7 @@ fn a_refusal_says_what_can_be_done() {
         (after(3, &[]), remove(4)),
         (after(3, &[end(3, 1)]), remove(2)),
         (unmade, remove(1)),
-        (last.clone(), MetaRequest::Invite { peer: "h:1".to_owned(), now_ms: 1 }),
+        (last.clone(), MetaRequest::Invite { peer: "h:1".to_owned() }),
         (last, register(u32::MAX)),
         (after(1, &[register_at(1, 3), raise(3)]), raise(2)),
         (after(1, &[register_at(1, 3), raise(3)]), register_at(1, 2)),

@@ -35,7 +35,7 @@ fn the_level_rises_when_the_last_node_is_new() {
 fn an_old_program_does_not_come_back_behind_the_level() {
     let mut meta = cluster_of(2);
     (1..=2).for_each(|node| drop(ask(&mut meta, register_at(node, 2)).unwrap()));
-    ask(&mut meta, MetaRequest::Invite { peer: "h3:1".to_owned(), now_ms: 5 }).unwrap();
+    ask(&mut meta, MetaRequest::Invite { peer: "h3:1".to_owned() }).unwrap();
     raise(&mut meta).unwrap();
     let before = meta.nodes()[&1].clone();
     assert_eq!(ask(&mut meta, register_at(1, 1)), behind(&[1], 2));

@@ -38,7 +38,7 @@ fn requests(meta: &Meta, asked: &Asked) -> Vec<MetaRequest> {
         target.map(|voters| MetaRequest::Made { shard, voters })
     };
     match asked {
-        Asked::Invite => vec![MetaRequest::Invite { peer: "h:1".to_owned(), now_ms: 1 }],
+        Asked::Invite => vec![MetaRequest::Invite { peer: "h:1".to_owned() }],
         Asked::Register(node) => vec![register(*node)],
         Asked::End(node) => {
             let number = meta.nodes().get(node).map_or(0, |entry| entry.incarnation);
@@ -183,7 +183,7 @@ fn homes_move_little_when_a_node_goes_or_comes() {
             assert_eq!(meta.preferred_homes(), before, "node {node} of {nodes} is back");
         }
         let mut meta = whole.clone();
-        ask(&mut meta, MetaRequest::Invite { peer: "h:1".to_owned(), now_ms: 1 }).unwrap();
+        ask(&mut meta, MetaRequest::Invite { peer: "h:1".to_owned() }).unwrap();
         ask(&mut meta, register(nodes + 1)).unwrap();
         let changed: Vec<_> =
             placed(&whole).filter(|(shard, was)| meta.placement(*shard).unwrap().target != was.target).collect();
