@@ -1,8 +1,11 @@
-//! Of which nodes a register that is behind may be told by others than its leader.
+//! What may be concluded where a register is behind: of which nodes it may be told by others than its leader, and who is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
+
+/// Nodes that are introduced, at most; the register itself has told of all others. As many as may be invited at once.
+const INTRODUCED_MAX: usize = 64;
 
 /// What another node knows of the register.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -20,12 +23,27 @@ impl Meta {
         let gone = |node: &u32| by.iter().any(|other| *node <= other.last_node && !other.nodes.contains_key(node));
         let all = told.iter().chain(by.iter().flat_map(|other| &other.nodes));
         let new = all.filter(|(node, _)| **node > self.last_node && !gone(node));
-        new.map(|(node, peer)| (*node, peer.clone())).collect()
+        let new: BTreeMap<u32, String> = new.map(|(node, peer)| (*node, peer.clone())).collect();
+        new.into_iter().take(INTRODUCED_MAX).collect()
+    }
+
+    /// Whether a node is known here to be gone: the register has come to its number, and does not have it.
+    pub fn is_gone(&self, node: u32) -> bool {
+        node <= self.last_node && !self.nodes.contains_key(&node)
+    }
+
+    /// Whether a node that was here before has been removed, as those say who do not know it: most of the others that vote in meta. Whoever does not vote may have
+    /// slept since before it came, and of those who vote a minority may.
+    pub fn was_removed(&self, node: u32, unknown_to: &BTreeSet<u32>) -> bool {
+        let was_here = self.nodes.get(&node).is_some_and(|entry| entry.incarnation > 0);
+        let others: Vec<u32> = self.meta_voters().into_iter().filter(|voter| *voter != node).collect();
+        was_here && 2 * others.iter().filter(|voter| unknown_to.contains(*voter)).count() > others.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::MetaChange;
     use super::super::tests::cluster_of;
     use super::*;
 
@@ -53,6 +71,32 @@ mod tests {
         introduces(&[], &[knows(4, &[1, 2, 4]), knows(5, &[1, 2, 5])], &[5]);
         introduces(&[4], &[knows(4, &[1, 2])], &[]);
         introduces(&[4], &[], &[4]);
+    }
+
+    #[test]
+    fn no_more_are_introduced_than_can_have_come() {
+        let many = at(&(4..1000).collect::<Vec<_>>());
+        let told = cluster_of(3).introduced(&BTreeMap::new(), &[Acquaintance { nodes: many, last_node: 0 }]);
+        assert_eq!(told, at(&(4..68).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn who_is_gone_is_told_from_who_is_not_known_so_far() {
+        let mut meta = cluster_of(3);
+        meta.apply(&MetaChange::Forget(3));
+        assert_eq!([2, 3, 4].map(|node| meta.is_gone(node)), [false, true, false]);
+    }
+
+    #[test]
+    fn who_is_removed_hears_so_from_most_who_vote() {
+        let meta = cluster_of(6);
+        assert_eq!(meta.meta_voters(), [1, 2, 3]);
+        let removed = |node: u32, unknown_to: &[u32]| meta.was_removed(node, &unknown_to.iter().copied().collect());
+        // The last three slept when the sixth came; of those that vote one may have.
+        assert!(!removed(6, &[3, 4, 5]));
+        assert!(removed(6, &[2, 3]));
+        assert!(!removed(3, &[1]) && removed(3, &[1, 2]));
+        assert!(!removed(7, &[1, 2, 3]), "it was never here");
     }
 
     #[test]

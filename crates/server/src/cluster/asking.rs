@@ -40,7 +40,12 @@ pub(super) async fn decided(inner: &Inner, request: &MetaRequest, limit: Duratio
             Ok(Outcome::Judged { applied, outcome }) => {
                 return outcome.map(|done| (applied, done)).map_err(MetaError::Refused);
             }
-            Ok(Outcome::NotLeader(leader)) => way.hint = leader.filter(|leader| Some(*leader) != asked),
+            Ok(Outcome::NotLeader(leader)) => {
+                if leader.is_some_and(|leader| inner.raft.channel(leader).is_none()) {
+                    inner.named.send_replace(leader);
+                }
+                way.hint = leader.filter(|leader| Some(*leader) != asked);
+            }
             Ok(Outcome::Unknown(text)) => {
                 way.avoided.extend(asked);
                 why = text;

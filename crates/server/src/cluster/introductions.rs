@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conclave_cluster::meta::Acquaintance;
-use conclave_raft::PeerState;
+use conclave_raft::{PeerState, PeerStatus};
 use tokio::time::{sleep, timeout};
 use tracing::info;
 
@@ -19,12 +19,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Nobody is waited for longer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
-/// Asks the others whenever a node was refused with a number that the register cannot have forgotten: it calls again, and is let in if one of them knows it.
+/// Asks the others whenever a node was refused with a number that the register cannot have forgotten, or is named as the leader of meta: it calls again, or is
+/// called, and is let in if one of them knows it.
 pub(super) async fn ask(inner: Arc<Inner>) {
-    let mut strangers = inner.raft.strangers();
-    while strangers.changed().await.is_ok() {
-        let stranger = strangers.borrow_and_update().and_then(number_of);
-        if stranger.is_some_and(|node| node > inner.meta().last_node()) {
+    let (mut strangers, mut named) = (inner.raft.strangers(), inner.named.subscribe());
+    loop {
+        let heard = tokio::select! {
+            changed = strangers.changed() => changed,
+            changed = named.changed() => changed,
+        };
+        if heard.is_err() {
+            return;
+        }
+        let unknown = [*strangers.borrow_and_update(), *named.borrow_and_update()];
+        let last = inner.meta().last_node();
+        if unknown.into_iter().flatten().filter_map(number_of).any(|node| node > last) {
             ask_all(&inner).await;
             sleep(PAUSE).await;
         }
@@ -32,8 +41,11 @@ pub(super) async fn ask(inner: Arc<Inner>) {
 }
 
 async fn ask_all(inner: &Inner) {
-    let mut answers = Vec::new();
-    for peer in inner.raft.peers().into_iter().filter(|peer| peer.state == PeerState::Connected) {
+    let (mut answers, meta) = (Vec::new(), inner.meta());
+    // Who is gone still hears its farewell; its word counts no more.
+    let is_asked =
+        |peer: &PeerStatus| peer.state == PeerState::Connected && number_of(peer.node).is_some_and(|node| !meta.is_gone(node));
+    for peer in inner.raft.peers().into_iter().filter(is_asked) {
         let Some(mut client) = service::client(&inner.raft, peer.node) else { continue };
         // Others may know as much, and it is asked again.
         if let Ok(Ok(reply)) = timeout(ANSWER_MAX, client.nodes(wire::NodesRequest {})).await {

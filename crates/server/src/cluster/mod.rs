@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use conclave_cluster::Incarnation;
 use conclave_cluster::meta::{EndReason, Meta, MetaDone, MetaRequest};
-use conclave_raft::{Applied, Group, GroupId, Leadership};
+use conclave_raft::{Applied, Group, GroupId, Leadership, NodeId};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -78,6 +78,8 @@ struct Inner {
     node: u32,
     /// Where nodes are by what this one was told outside of the register. It counts only of those of which the register says nothing here yet.
     told: watch::Sender<BTreeMap<u32, String>>,
+    /// Who was named as the leader of meta last and is no peer.
+    named: watch::Sender<Option<NodeId>>,
     /// Where others find this node.
     advertised: String,
     listening: SocketAddr,

@@ -43,6 +43,7 @@ pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replic
     let inner = Arc::new(Inner {
         node: identity.record.node,
         told: watch::Sender::new(identity.record.peers.clone()),
+        named: watch::Sender::new(None),
         settings,
         identity,
         advertised,

@@ -12,7 +12,7 @@ use super::asking::{ask, decided};
 use super::authority::Authority;
 use super::error::{ClusterError, IdentityError, InviteError, MetaError};
 use super::identity::{NodeRecord, StoredIdentity};
-use super::{ASK_MAX, Cluster, Inner, Token};
+use super::{ASK_MAX, Cluster, Inner, Token, number_of};
 
 /// What is said before it ends.
 const REMOVED: &str = "this node was removed from its cluster; it may be switched off, and its directory deleted";
@@ -47,12 +47,10 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
     }
 }
 
-/// A node that was a member, and that most of its peers do not know any more. One alone may have slept when it came.
 fn was_removed(inner: &Inner) -> bool {
-    let was_member = inner.meta().nodes().get(&inner.node).is_some_and(|entry| entry.incarnation > 0);
     let peers = inner.raft.peers();
-    let strangers = peers.iter().filter(|peer| peer.state.does_not_know_us()).count();
-    was_member && strangers * 2 > peers.len()
+    let unknown_to = peers.iter().filter(|peer| peer.state.does_not_know_us()).filter_map(|peer| number_of(peer.node));
+    inner.meta().was_removed(inner.node, &unknown_to.collect())
 }
 
 fn request(inner: &Inner) -> MetaRequest {

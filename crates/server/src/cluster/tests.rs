@@ -119,6 +119,28 @@ async fn a_node_that_was_away_lets_in_one_that_came_meanwhile_also_where_nobody_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_and_moved_finds_the_leader_that_came_meanwhile() {
+    let mut trial = Trial::prepared(3);
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    trial.kill(3).await;
+    trial.join(4).await;
+    trial.node(2).ask(MetaRequest::Remove { node: 1 }).await.unwrap();
+    trial.until("the new node votes in meta", || trial.vote_in_meta(2) == BTreeSet::from([2, 3, 4])).await;
+    trial.kill(1).await;
+    loop {
+        match trial.leader_of_meta().await {
+            4 => break,
+            leader => trial.node(leader).hand_over(Duration::from_secs(5)).await,
+        }
+    }
+    // Nobody finds it where it was, so nobody calls it.
+    trial.moves(3);
+    trial.start(3).await;
+    trial.end_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_taken_for_dead_by_mistake_is_another_one_from_then_on() {
     let mut trial = Trial::prepared(2);
     trial.start_all().await;

@@ -26,6 +26,8 @@ pub struct Trial {
     addresses: BTreeMap<u32, SocketAddr>,
     nodes: BTreeMap<u32, Cluster>,
     pub invitation_max: Duration,
+    /// Who listens elsewhere than it was told to.
+    moved: BTreeSet<u32>,
 }
 
 /// A port that is free now, and known before the node starts.
@@ -53,6 +55,7 @@ impl Trial {
             addresses: BTreeMap::new(),
             nodes: BTreeMap::new(),
             invitation_max: ClusterTiming::default().invitation_max,
+            moved: BTreeSet::new(),
         }
     }
 
@@ -73,7 +76,7 @@ impl Trial {
         let raft = Timing { heartbeat, election_min: 3 * heartbeat, election_max: 5 * heartbeat, ..Timing::default() };
         ClusterSettings {
             dir: self.dir(node),
-            peer_listen: None,
+            peer_listen: self.moved.contains(&node).then(|| self.addresses[&node]),
             peer_advertise: None,
             shards: SHARDS,
             initial_nodes: 1,
@@ -118,6 +121,12 @@ impl Trial {
     pub async fn try_start(&self, node: u32) -> Result<Cluster, ClusterError> {
         let starting = Cluster::start(self.settings(node), Routes::default(), Box::new(take));
         self.within("the node starts, or says why not", starting).await
+    }
+
+    /// From its next start on it is at another address.
+    pub fn moves(&mut self, node: u32) {
+        self.addresses.insert(node, free_address());
+        self.moved.insert(node);
     }
 
     pub async fn start_all(&mut self) {
