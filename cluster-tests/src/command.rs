@@ -1,4 +1,4 @@
-//! The program `chaos`: runs, long runs, and judgements over what they left.
+//! The programs `chaos`, for runs and long runs, and `judge`, for judgements over what they left.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,12 +27,6 @@ enum Command {
     Soak(SoakArguments),
     /// Every trial of the simulation, seed after seed, for as long as told.
     Simulate(SimulateArguments),
-    /// Judges runs again, by their directories.
-    Judge {
-        /// Directories of runs.
-        #[arg(required = true)]
-        runs: Vec<PathBuf>,
-    },
     /// The traffic and the faults that there are.
     List,
 }
@@ -93,8 +87,8 @@ struct SimulateArguments {
     seed: u64,
 }
 
-/// The whole program. Fails unless everything that was judged passed.
-pub fn main() -> ExitCode {
+/// The program `chaos`. Fails unless everything that was judged passed.
+pub fn chaos() -> ExitCode {
     let all_passed = match Chaos::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Soak(arguments) => {
@@ -102,7 +96,6 @@ pub fn main() -> ExitCode {
             runner::soak(long, seed, abreast, &common.program(), &common.dir)
         }
         Command::Simulate(SimulateArguments { long, seed }) => simulation::seek(long, seed),
-        Command::Judge { runs } => runs.iter().map(|dir| runner::judge(dir)).fold(true, |all, passed| all & passed),
         Command::List => {
             list();
             true
@@ -143,6 +136,21 @@ fn class(name: &str) -> Result<Class, String> {
     Class::named(name).ok_or_else(|| format!("\"{name}\" is no fault; there are: {}", names()))
 }
 
+/// Whether any promise was broken in runs, by what each has left in its directory.
+#[derive(Parser, Debug)]
+#[command(name = "judge")]
+struct Judge {
+    /// Directories of runs.
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+}
+
+/// The program `judge`. Fails unless everything passed.
+pub fn judge() -> ExitCode {
+    let all_passed = Judge::parse().runs.iter().map(|dir| runner::judge(dir)).fold(true, |all, passed| all & passed);
+    if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// `90s`, `20m` or `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds = [("s", 1), ("m", 60), ("h", 3600)].into_iter().find_map(|(unit, seconds)| {
@@ -160,6 +168,7 @@ mod tests {
     fn the_command_line_is_well_made() {
         use clap::CommandFactory;
         Chaos::command().debug_assert();
+        Judge::command().debug_assert();
     }
 
     #[test]

@@ -77,8 +77,11 @@ pub enum Event {
         /// What was said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
+        /// All of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stanza: Option<String>,
     },
-    /// It was shown any other stanza of the room.
+    /// It was shown any other stanza, of this room or of none.
     Seen {
         /// The stanza.
         stanza: String,
@@ -139,6 +142,11 @@ impl Event {
     /// A message to all begins.
     pub fn say(send: &str) -> Event {
         Event::Invoke { send: send.to_owned(), act: Act::default() }
+    }
+
+    /// It was shown a message of which its place and its send are enough.
+    pub fn received(stanza_id: String, send: Option<String>, delayed: bool) -> Event {
+        Event::Received { stanza_id, send, delayed, nick: None, body: None, stanza: None }
     }
 
     /// A message to all is acknowledged.

@@ -192,7 +192,7 @@ impl Judgement {
 }
 
 fn breach_json(breach: &Breach) -> Value {
-    json!({ "what": breach.what, "proof": breach.proof, "entries": breach.entries })
+    json!({ "what": breach.what, "proof": breach.proof, "entries": breach.entries, "records": breach.records })
 }
 
 #[cfg(test)]

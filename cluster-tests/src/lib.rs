@@ -49,7 +49,7 @@ pub use recorder::Recorder;
 pub use verdict::Verdict;
 pub use wires::{Wire, Wires};
 
-/// All checkers with the names of their promises.
+/// The checkers that need no more than what clients did and saw, and what a room has committed; those of whole runs are in [`judge`](mod@judge).
 pub const CHECKERS: [(&str, Checker); 4] = [
     ("I1 order", checkers::i1_order::in_room),
     ("I2 gap-free, once", checkers::i2_gap_free::in_room),

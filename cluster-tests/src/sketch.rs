@@ -104,8 +104,8 @@ fn event(words: &[&str]) -> Event {
         }
         "refused" => Event::Refused { send: must(1), error: words[2..].join(" ") },
         "unknown" => Event::Unknown { send: must(1) },
-        "shown" => received(must(1), word(2), true),
-        "received" => received(must(1), word(2), false),
+        "shown" => Event::received(must(1), word(2), true),
+        "received" => Event::received(must(1), word(2), false),
         "seen" => Event::Seen { stanza: must(1) },
         "sees" => seen("", &words[1..]),
         "misses" => seen(" type='unavailable'", &words[1..]),
@@ -139,10 +139,6 @@ fn asked(act: &str, words: &[&str]) -> Act {
         "destroy" => Act::Destroy,
         other => panic!("{other} is no event"),
     }
-}
-
-fn received(stanza_id: String, send: Option<String>, delayed: bool) -> Event {
-    Event::Received { stanza_id, send, delayed, nick: None, body: None }
 }
 
 /// `NICK [ROLE [CODE,CODE [JID]]]`, with `-` for nothing.

@@ -135,7 +135,7 @@ impl Session<'_> {
     /// Writes a stanza down, and says whether it ends the session.
     fn take(&mut self, stanza: &Element, inside: &mut bool) -> Option<End> {
         if let Some((stanza_id, send, delayed)) = spoken(stanza) {
-            self.record(Event::Received { stanza_id: stanza_id.clone(), send: send.clone(), delayed, nick: None, body: None });
+            self.record(Event::received(stanza_id.clone(), send.clone(), delayed));
             if self.outstanding.is_some() && self.outstanding == send {
                 self.settle(|send| Event::said(&send, &stanza_id));
             }

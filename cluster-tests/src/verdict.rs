@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::history::Line;
 use crate::journal::Entry;
 
@@ -34,6 +36,8 @@ pub struct Breach {
     pub proof: Vec<Line>,
     /// The committed entries that prove it.
     pub entries: Vec<Entry>,
+    /// What else proves it, as JSON: samples of what nodes take, and what replicas have.
+    pub records: Vec<String>,
 }
 
 /// What a checker has found so far.
@@ -85,12 +89,18 @@ impl Verdict {
 
 impl Breach {
     pub(crate) fn new(what: String, proof: &[&Line]) -> Breach {
-        Breach { what, proof: proof.iter().map(|line| (*line).clone()).collect(), entries: Vec::new() }
+        Breach { what, proof: proof.iter().map(|line| (*line).clone()).collect(), entries: Vec::new(), records: Vec::new() }
     }
 
     /// With committed entries as proof as well.
     pub(crate) fn with(mut self, entries: &[&Entry]) -> Breach {
         self.entries.extend(entries.iter().map(|entry| (*entry).clone()));
+        self
+    }
+
+    /// With records of another file of the run as proof as well.
+    pub(crate) fn recorded<T: Serialize>(mut self, records: &[&T]) -> Breach {
+        self.records.extend(records.iter().map(|record| serde_json::to_string(record).unwrap_or_default()));
         self
     }
 }
@@ -134,7 +144,8 @@ impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}", self.what)?;
         self.proof.iter().try_for_each(|line| write!(f, "\n    {line}"))?;
-        self.entries.iter().try_for_each(|entry| write!(f, "\n    committed {entry}"))
+        self.entries.iter().try_for_each(|entry| write!(f, "\n    committed {entry}"))?;
+        self.records.iter().try_for_each(|record| write!(f, "\n    recorded {record}"))
     }
 }
 

@@ -3,13 +3,12 @@
 
 #![cfg(feature = "planted")]
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use cluster_tests::faults::Class;
 use cluster_tests::judge::{Judgement, Outcome, judge};
 use cluster_tests::planted::{PLANTED, Planted, Proof};
-use cluster_tests::runner::{self, Order};
 use cluster_tests::simulation::{Failure, Trial};
 use cluster_tests::traffic::Profile;
 use cluster_tests::traffic::simulated::{Story, play};
@@ -64,26 +63,35 @@ bugs! {
     snapshot_without_repeats: "snapshot-without-repeats"
 }
 
-/// It takes a minute or two: what a broken node leaves behind is awaited in vain.
+/// It takes a minute or two: what a broken node leaves behind is awaited in vain. Runs are made and judged in processes of their own, in which nobody else
+/// has planted anything.
 #[test]
 fn sync_skipped() {
     let known = Planted::named("sync-skipped").expect("it is in the table");
     for proof in known.proofs {
         if let Proof::Run { traffic, faults, seed, promises } = proof {
-            let faults: Vec<Class> = faults.iter().map(|class| Class::named(class).expect("a class has this name")).collect();
-            let traffic = Profile::parse(traffic).expect("a profile has this name");
-            let (nodes, planted) = (runner::nodes_for(&faults), Some(known.name.to_owned()));
-            let order = Order { seed: *seed, traffic, faults, nodes, safety: runner::SAFETY, planted };
-            let dir = tempfile::tempdir().expect("a directory for the run");
-            let passed = runner::run_and_judge(&order, Path::new(env!("CARGO_BIN_EXE_conclave-under-test")), dir.path());
-            assert!(!passed, "the bug is not found");
-            let judged = std::fs::read(dir.path().join(order.name()).join("verdicts.json")).expect("the run was judged");
-            let judged: serde_json::Value = serde_json::from_slice(&judged).expect("verdicts are JSON");
-            let verdicts = judged["verdicts"].as_array().expect("there are verdicts");
-            let broken = |promise: &str| verdicts.iter().any(|is| is["promise"] == promise && is["verdict"] == "fail");
-            promises.iter().for_each(|promise| assert!(broken(promise), "{promise} is not found broken"));
+            let (seed, faults) = (seed.to_string(), faults.join(","));
+            let run = ["--seed", &seed, "--traffic", traffic, "--faults", &faults];
+            let (passes, broken) = chaos(&[&run[..], &["--planted", known.name]].concat());
+            assert!(!passes, "the bug is not found");
+            promises.iter().for_each(|promise| assert!(broken.contains(*promise), "{promise} is not found broken: {broken:?}"));
+            assert_eq!(chaos(&run), (true, BTreeSet::new()), "without the bug");
         }
     }
+}
+
+/// Whether a run passes, and the promises that it finds broken.
+fn chaos(arguments: &[&str]) -> (bool, BTreeSet<String>) {
+    let dir = tempfile::tempdir().expect("a directory for the run");
+    let run = Command::new(env!("CARGO_BIN_EXE_chaos")).arg("run").args(arguments).arg("--dir").arg(dir.path()).status();
+    let passes = run.expect("the run is made").success();
+    let made =
+        std::fs::read_dir(dir.path()).expect("it is there").next().expect("the run has a directory").expect("it can be read");
+    let judged = std::fs::read(made.path().join("verdicts.json")).expect("the run was judged");
+    let judged: serde_json::Value = serde_json::from_slice(&judged).expect("verdicts are JSON");
+    let verdicts = judged["verdicts"].as_array().expect("there are verdicts");
+    let broken = verdicts.iter().filter(|is| is["verdict"] == "fail").filter_map(|is| is["promise"].as_str());
+    (passes, broken.map(str::to_owned).collect())
 }
 
 /// What runs in the simulation.

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cluster_tests::command::main()
+    cluster_tests::command::chaos()
 }

@@ -1,5 +1,5 @@
 //! I11, nick: at each index of the log a nick maps to one bare JID, and a registered one to its owner. Of those who want the same nick one gets it,
-//! and the others are told `conflict`.
+//! and the others are told `conflict`. The order is the log's; whether it is one of the calls that registered nicks is searched for with I9.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,7 +134,7 @@ impl<'a> Judged<'a> {
         breaches
     }
 
-    /// Those who are told that they are in under a nick, and the log does not say so.
+    /// Those who are told that they are in under a nick, or have another, and the log does not say so.
     fn unlogged(&self, calls: &[Call<'_>]) -> Vec<Breach> {
         let mut logged: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.room.as_deref() == Some(self.room)) {
@@ -142,7 +142,7 @@ impl<'a> Judged<'a> {
                 *logged.entry((jid, nick)).or_default() += 1;
             }
         }
-        let mut breaches = Vec::new();
+        let mut breaches: Vec<Breach> = calls.iter().filter_map(|call| self.never_called(call)).collect();
         for call in calls.iter().filter(|call| !call.inside) {
             let Some(Answer::Inside { nick, .. }) = call.answer() else { continue };
             match logged.get_mut(&(call.by(), nick.as_str())).filter(|left| **left > 0) {
@@ -155,6 +155,18 @@ impl<'a> Judged<'a> {
             }
         }
         breaches
+    }
+
+    /// Who is told that it has another nick, and never had it.
+    fn never_called(&self, call: &Call<'_>) -> Option<Breach> {
+        let (Act::Rename { nick }, Some(_)) = (call.act, call.answer()) else { return None };
+        let has = |entry: &&Entry| match &entry.deed {
+            Deed::Join { jid, nick: taken, .. } | Deed::Rename { jid, to: taken, .. } => jid == call.by() && taken == nick,
+            _ => false,
+        };
+        let mut here = self.entries.iter().copied().filter(|entry| entry.room.as_deref() == Some(self.room));
+        let what = || format!("{}: {} is told that it is called {nick}, and the log does not say so", self.room, call.by());
+        (!here.any(|entry| has(&entry))).then(|| Breach::new(what(), &call.lines()))
     }
 
     /// Who is told `conflict` though the nick was nobody else's all the time.
@@ -265,6 +277,14 @@ mod tests {
     fn who_is_in_is_in_the_log() {
         let found = breaches(RACE, "1 c/z creates c\n2 d/w join n");
         assert_eq!(found, ["r@s: a/x is told that it is in as n, and the log has no such join"]);
+    }
+
+    #[test]
+    fn who_is_called_otherwise_is_called_so_in_the_log() {
+        let history = format!("{RACE}\na/x asks r1 rename m\na/x told r1 done");
+        passes(&history, "1 c/z creates c\n2 a/x join n\n3 a/x rename n m", 2);
+        let found = breaches(&history, "1 c/z creates c\n2 a/x join n");
+        assert_eq!(found, ["r@s: a/x is told that it is called m, and the log does not say so"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! I12, one room: at most one incarnation of a room at once, and of those who race to make it exactly one is told 201. Nothing of an old incarnation is
-//! delivered when its end was acknowledged, and a room that is made again inherits no affiliation.
+//! delivered when its end was acknowledged, and a room that is made again inherits no affiliation. The order is the log's; whether it is one of the calls is
+//! searched for with I9.
 
 use std::collections::{BTreeMap, BTreeSet};
 

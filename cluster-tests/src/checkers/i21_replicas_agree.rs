@@ -55,8 +55,7 @@ fn pairs(replicas: &[&Replica]) -> Findings {
     for (at, one) in replicas.iter().enumerate() {
         for other in &replicas[at + 1..] {
             findings.checked += 1;
-            let wrong = [state(one, other), entries(one, other)];
-            findings.breaches.extend(wrong.into_iter().flatten().map(|what| Breach::new(what, &[])));
+            findings.breaches.extend([state(one, other), entries(one, other)].into_iter().flatten());
         }
     }
     findings
@@ -71,14 +70,15 @@ fn behind(evidence: &Evidence<'_>, shard: Option<u16>, replica: &Replica) -> Opt
     (replica.applied < due).then(|| Breach::new(what(), &[]).with(&entry.into_iter().collect::<Vec<_>>()))
 }
 
-fn state(one: &Replica, other: &Replica) -> Option<String> {
+fn state(one: &Replica, other: &Replica) -> Option<Breach> {
     let differ = one.applied == other.applied && one.hash != other.hash;
     let what = || format!("{} and {} differ at {}: {} and {}", name(one), name(other), one.applied, one.hash, other.hash);
-    differ.then(what)
+    let proof = |replica: &Replica| Replica { entries: None, digests: Vec::new(), ..replica.clone() };
+    differ.then(|| Breach::new(what(), &[]).recorded(&[&proof(one), &proof(other)]))
 }
 
 /// The first place where both have an entry, and not the same. What neither has applied may never have been committed.
-fn entries(one: &Replica, other: &Replica) -> Option<String> {
+fn entries(one: &Replica, other: &Replica) -> Option<Breach> {
     let (of_one, of_other) = (by_index(one), by_index(other));
     let both = one.applied.min(other.applied);
     let index = of_one
@@ -86,7 +86,13 @@ fn entries(one: &Replica, other: &Replica) -> Option<String> {
         .take_while(|(index, _)| **index <= both)
         .find(|(index, digest)| of_other.get(index).is_some_and(|other| other != *digest))?
         .0;
-    Some(format!("{} and {} have not the same entry {index}", name(one), name(other)))
+    let proof = |replica: &Replica, digests: &BTreeMap<u64, u64>| Replica {
+        entries: Some((*index, *index)),
+        digests: digests.get(index).copied().into_iter().collect(),
+        ..replica.clone()
+    };
+    let what = format!("{} and {} have not the same entry {index}", name(one), name(other));
+    Some(Breach::new(what, &[]).recorded(&[&proof(one, &of_one), &proof(other, &of_other)]))
 }
 
 fn by_index(replica: &Replica) -> BTreeMap<u64, u64> {
@@ -127,6 +133,11 @@ mod tests {
         let differs = |other: Replica| judged(&[one.clone(), other]).breaches().swap_remove(0);
         assert_eq!(differs(replica(2, 9, "b", 1, &[7, 8, 9])), "node 1's shard 3 and node 2's shard 3 differ at 9: a and b");
         assert_eq!(differs(replica(2, 9, "a", 2, &[8, 1])), "node 1's shard 3 and node 2's shard 3 have not the same entry 3");
+        let verdict = judged(&[one.clone(), replica(2, 9, "a", 2, &[8, 1])]).to_string();
+        assert!(
+            verdict.contains(r#"recorded {"node":2,"shard":3,"applied":9,"hash":"a","entries":[3,3],"digests":[1]}"#),
+            "{verdict}"
+        );
     }
 
     #[test]

@@ -48,19 +48,21 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
 
 fn above(node: u32, samples: &[&Sample], what: &str, max: u64, of: impl Fn(&Sample) -> u64) -> Option<Breach> {
     let most = samples.iter().max_by_key(|sample| of(sample)).filter(|sample| of(sample) > max)?;
-    Some(Breach::new(format!("node {node} takes {} {what} at {} s, and the bound is {max}", of(most), most.at / 1_000_000), &[]))
+    let what = format!("node {node} takes {} {what} at {} s, and the bound is {max}", of(most), most.at / 1_000_000);
+    Some(Breach::new(what, &[]).recorded(&[*most]))
 }
 
 fn growth(node: u32, samples: &[&Sample]) -> Option<Breach> {
     let (from, to) = (samples.first()?.at, samples.last()?.at);
     let quarter = (to - from) / 4;
     let most = |begin: u64| {
-        let within = samples.iter().filter(|sample| (begin..=begin + quarter).contains(&sample.at));
-        within.map(|sample| sample.rss_bytes).max().unwrap_or(0)
+        let within = samples.iter().copied().filter(|sample| (begin..=begin + quarter).contains(&sample.at));
+        within.max_by_key(|sample| sample.rss_bytes)
     };
-    let (early, late) = (most(from + quarter), most(to - quarter));
-    let grows = to - from >= GROWTH_SHOWS && late > early + GROWTH_MAX;
-    grows.then(|| Breach::new(format!("node {node} takes {early} bytes of memory at first, and {late} in the end"), &[]))
+    let (early, late) = (most(from + quarter)?, most(to - quarter)?);
+    let grows = to - from >= GROWTH_SHOWS && late.rss_bytes > early.rss_bytes + GROWTH_MAX;
+    let what = || format!("node {node} takes {} bytes of memory at first, and {} in the end", early.rss_bytes, late.rss_bytes);
+    grows.then(|| Breach::new(what(), &[]).recorded(&[early, late]))
 }
 
 #[cfg(test)]
@@ -95,7 +97,9 @@ mod tests {
     #[test]
     fn what_is_above_it_fails() {
         let what = "node 2 takes 314572800 bytes of memory at 2 s, and the bound is 268435456";
-        assert_eq!(breach(judged(&[(1, 90), (2, 300)])), what);
+        let verdict = judged(&[(1, 90), (2, 300)]);
+        assert!(verdict.to_string().contains(r#"recorded {"at":2000000,"node":2,"rss_bytes":314572800,"#), "{verdict}");
+        assert_eq!(breach(verdict), what);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::act::Act;
 use crate::evidence::{Asked, Evidence, Room, full};
 use crate::history::{Event, Line};
 use crate::journal::{Deed, Entry};
+use crate::traffic::payload::payload;
 use crate::verdict::{Breach, Findings, Verdict};
 
 /// Checks every message of the journal, and every message that anybody was shown.
@@ -82,11 +83,13 @@ fn standing(room: &Room<'_>, entry: &Entry, name: &str) -> Option<String> {
 fn shown(room: &Room<'_>) -> Findings {
     let mut findings = Findings::default();
     for line in &room.lines {
-        let Event::Received { stanza_id, nick, body, .. } = &line.event else { continue };
+        let Event::Received { stanza_id, nick, body, stanza, .. } = &line.event else { continue };
         let Some(entry) = room.message(stanza_id) else { continue };
-        let Deed::Message { nick: speaker, body: said, .. } = &entry.deed else { continue };
-        let is_same =
-            nick.as_ref().is_none_or(|nick| nick == speaker) && body.as_ref().is_none_or(|body| Some(body) == said.as_ref());
+        let Deed::Message { nick: speaker, body: said, send, .. } = &entry.deed else { continue };
+        let carries = |stanza: &String| send.as_ref().is_some_and(|send| stanza.contains(&payload(send).to_string()));
+        let is_same = nick.as_ref().is_none_or(|nick| nick == speaker)
+            && body.as_ref().is_none_or(|body| Some(body) == said.as_ref())
+            && stanza.as_ref().is_none_or(carries);
         if !is_same {
             let what = format!("{} is shown {stanza_id} otherwise than it was said", line.session);
             findings.breaches.push(Breach::new(what, &[line]).with(&[entry]));
@@ -130,6 +133,21 @@ mod tests {
         *body = Some("hullo".to_owned());
         let Verdict::Fail(breaches) = check(&Evidence::of(&run)) else { panic!("it passes") };
         assert_eq!(breaches[0].what, "B is shown 1 otherwise than it was said");
+    }
+
+    #[test]
+    fn a_message_that_has_lost_what_it_carried_fails() {
+        let mut run = run("= create A ada\nA say s1 hallo\n= say 1 s1 ada A hallo\nB received 1 s1");
+        let mut shown = |carried: &str| {
+            let Event::Received { stanza, .. } = &mut run.history.lines[1].event else { panic!("it is shown") };
+            *stanza = Some(format!("<message><body>hallo</body>{carried}</message>"));
+            check(&Evidence::of(&run))
+        };
+        let carried = payload("s1").to_string();
+        assert!(shown(&carried).passed());
+        for damaged in [String::new(), carried.replace("&lt;", ""), payload("s2").to_string()] {
+            assert!(!shown(&damaged).passed(), "{damaged}");
+        }
     }
 
     #[test]

@@ -25,7 +25,8 @@ const RESETS_MIN: u64 = 3;
 
 /// What is laid upon some directions and lifted again.
 pub(super) fn lain(class: Class, number: u32, dice: Dice) -> Box<dyn Fault> {
-    Box::new(Lain { class, number, dice, node: 0, ways: Vec::new(), passage: Passage::default(), before: Counts::default() })
+    let (ways, passage, before) = (Vec::new(), Passage::default(), Counts::default());
+    Box::new(Lain { class, number, dice, node: 0, ways, passage, before, anew: None })
 }
 
 pub(super) fn resets(dice: Dice) -> Box<dyn Fault> {
@@ -44,6 +45,8 @@ struct Lain {
     ways: Vec<Way>,
     passage: Passage,
     before: Counts,
+    /// What was chosen at last, where nobody of the first choice was left.
+    anew: Option<String>,
 }
 
 impl Fault for Lain {
@@ -76,6 +79,17 @@ impl Fault for Lain {
         Ok(())
     }
 
+    fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        if self.felt(scene).is_none() && are_over(scene, &self.ways) {
+            scene.arena.net().lift(self.number);
+            if let Ok(what) = self.choose(scene) {
+                self.anew = Some(what);
+                return self.begin(scene);
+            }
+        }
+        Ok(())
+    }
+
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
         let now = counts(scene, &self.ways);
         let (held, delayed) = (now.held - self.before.held, now.delayed - self.before.delayed);
@@ -89,7 +103,9 @@ impl Fault for Lain {
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         scene.arena.net().lift(self.number);
         let now = counts(scene, &self.ways);
-        Ok(format!("whole; {} bytes were held back, {} late", now.held - self.before.held, now.delayed - self.before.delayed))
+        let (held, delayed) = (now.held - self.before.held, now.delayed - self.before.delayed);
+        let anew = self.anew.as_ref().map(|what| format!("; at last it was {what}")).unwrap_or_default();
+        Ok(format!("whole; {held} bytes were held back, {delayed} late{anew}"))
     }
 }
 
@@ -201,8 +217,7 @@ impl Fault for Broken {
     }
 
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
-        if !scene.arena.nodes().contains(&self.node) && self.felt(scene).is_none() {
-            // It has gone for good.
+        if self.felt(scene).is_none() && are_over(scene, &self.ways) {
             return self.choose(scene).map_or(Ok(()), |_| self.begin(scene));
         }
         if Instant::now() >= self.next {
@@ -251,6 +266,9 @@ impl Fault for Stranded {
     /// Connections may have been closed at this very moment, with the last of the nodes, say: then it is those that are made next.
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
         if counts(scene, &self.ways).held == self.before.held {
+            if are_over(scene, &self.ways) && self.choose(scene).is_ok() {
+                self.before = counts(scene, &self.ways);
+            }
             flows(scene, &self.ways).iter().for_each(|flow| flow.strand_all());
         }
         Ok(())
@@ -266,6 +284,12 @@ impl Fault for Stranded {
         let now = counts(scene, &self.ways);
         Ok(format!("{} bytes went nowhere, {} by new connections", now.held - self.before.held, now.passed - self.before.passed))
     }
+}
+
+/// Whether none of these has a node at both its ends: they went for good, and others have to suffer instead.
+fn are_over(scene: Scene<'_>, ways: &[Way]) -> bool {
+    let nodes = scene.arena.nodes();
+    !ways.iter().any(|(from, to)| nodes.contains(from) && nodes.contains(to))
 }
 
 fn flows(scene: Scene<'_>, ways: &[Way]) -> Vec<Arc<Flow>> {

@@ -61,9 +61,9 @@ impl Planted {
     }
 }
 
-/// The table of the README: a line for each proof.
+/// The table of the README: a line for each proof, with the test that it is, by the name of the bug.
 pub fn markdown() -> String {
-    let mut text = "| bug | what is broken | found by | seed | promise |\n|---|---|---|---|---|\n".to_owned();
+    let mut text = "| bug | what is broken | found by | seed | promise | command |\n|---|---|---|---|---|---|\n".to_owned();
     for Planted { name, what, proofs } in PLANTED {
         for proof in *proofs {
             let (by, seed, promise) = match proof {
@@ -75,7 +75,7 @@ pub fn markdown() -> String {
                     (format!("processes: {traffic}, {}", faults.join(", ")), seed, promises.join(", "))
                 }
             };
-            text += &format!("| `{name}` | {what} | {by} | {seed} | {promise} |\n");
+            text += &format!("| `{name}` | {what} | {by} | {seed} | {promise} | `… planted {}` |\n", name.replace('-', "_"));
         }
     }
     text

@@ -145,13 +145,7 @@ impl Fake {
         let stanza_id = format!("{:016x}", self.entries.len() + 1);
         self.entry(at, 1, Some(ROOM), json!({"deed": "message", "stanza_id": stanza_id, "send": send, "nick": "n", "body": "b"}));
         for hearer in 0..SPEAKERS {
-            let received = Event::Received {
-                stanza_id: stanza_id.clone(),
-                send: Some(send.clone()),
-                delayed: false,
-                nick: None,
-                body: None,
-            };
+            let received = Event::received(stanza_id.clone(), Some(send.clone()), false);
             self.line(at + 2000, &self::name(hearer), hearer % 3 + 1, ROOM, received);
         }
         self.line(at + 2500, &name, node, ROOM, Event::said(&send, &stanza_id));
@@ -173,7 +167,7 @@ pub fn judgement() -> Judgement {
     let run = run(7);
     let proof = run.history.lines.iter().filter(|line| matches!(line.event, Event::Received { .. })).take(2).cloned().collect();
     let what = "speaker3@localhost/talk#1 is not shown 2 messages of its stay, <evil> to 0000000000000042".to_owned();
-    let breach = Breach { what, proof, entries: run.journal.iter().rev().take(1).cloned().collect() };
+    let breach = Breach { what, proof, entries: run.journal.iter().rev().take(1).cloned().collect(), records: Vec::new() };
     let mut judgement = good();
     judgement.outcome = Outcome::Fail;
     judgement.missing = vec!["fault 3, freeze, was never felt: <evil>".to_owned()];

@@ -76,7 +76,8 @@ fn proofs(breaches: &[Breach]) -> String {
         let open = if at == 0 { " open='open'" } else { "" };
         let _ = write!(out, "<details{open}><summary>{}</summary><div class='proof'>", text(&breach.what));
         let entries = breach.entries.iter().map(|entry| serde_json::to_string(entry).unwrap_or_default());
-        let lines: Vec<String> = breach.proof.iter().map(ToString::to_string).chain(entries).collect();
+        let records = breach.records.iter().cloned();
+        let lines: Vec<String> = breach.proof.iter().map(ToString::to_string).chain(entries).chain(records).collect();
         for line in lines.iter().take(LINES_MAX) {
             let _ = writeln!(out, "{}", text(line));
         }

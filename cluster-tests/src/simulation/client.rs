@@ -164,7 +164,7 @@ impl Client {
             let again = self.stays.get_mut(room).is_some_and(|stay| delayed && std::mem::replace(&mut stay.joined, false));
             let left = again.then(|| Event::Left { why: "enters again".to_owned() });
             let mut events: Vec<Event> = left.into_iter().collect();
-            events.push(Event::Received { stanza_id: stanza_id.clone(), send: send.clone(), delayed, nick: None, body: None });
+            events.push(Event::received(stanza_id.clone(), send.clone(), delayed));
             events.extend(send.filter(|send| self.sends.remove(send)).map(|send| Event::said(&send, &stanza_id)));
             return events;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use conclave_xmpp::{Element, ns};
 
+use super::payload::payload;
 use crate::act::Act;
 
 /// The roles whose lists together are all who are in a room.
@@ -27,7 +28,10 @@ impl Asking<'_> {
     /// the order in which it was asked, so that the answer to the ping says that the other has been done.
     pub fn stanzas(&self, act: &Act) -> Vec<Element> {
         match act {
-            Act::Say { body } => vec![self.groupchat().with_child(text("body", body.as_deref().unwrap_or(self.send)))],
+            Act::Say { body } => {
+                let body = text("body", body.as_deref().unwrap_or(self.send));
+                vec![self.groupchat().with_child(body).with_child(payload(self.send))]
+            }
             Act::Subject { text: subject } => vec![self.groupchat().with_child(text("subject", subject))],
             Act::Whisper { to, body } => vec![self.whisper(to, body), self.fence()],
             Act::Enter { nick, password, history } => vec![self.enter(nick, password.as_deref(), *history)],

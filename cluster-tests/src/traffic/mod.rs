@@ -22,6 +22,7 @@ mod errand;
 mod finale;
 pub mod kind;
 mod look;
+pub(crate) mod payload;
 mod person;
 pub mod profile;
 mod scripts;

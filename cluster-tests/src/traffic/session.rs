@@ -183,7 +183,10 @@ impl<'a> Session<'a> {
             self.alive = Alive::Heard(Instant::now());
             return Vec::new();
         }
-        let Some(room) = self.room_of(stanza) else { return Vec::new() };
+        let Some(room) = self.room_of(stanza) else {
+            self.recorder.record(&self.name, self.node, "", Event::Seen { stanza: stanza.to_string() });
+            return Vec::new();
+        };
         self.record(room, shown(stanza));
         let settled = self.sends.take(room, stanza);
         let mut news: Vec<News> = settled.into_iter().map(|settled| self.settle(settled)).collect();
@@ -237,7 +240,8 @@ pub(super) fn shown(stanza: &Element) -> Event {
     match spoken(stanza) {
         Some((stanza_id, send, delayed)) => {
             let body = stanza.child("body", ns::CLIENT).map(Element::text);
-            Event::Received { stanza_id, send, delayed, nick: answering::nick(stanza), body }
+            let (nick, stanza) = (answering::nick(stanza), Some(stanza.to_string()));
+            Event::Received { stanza_id, send, delayed, nick, body, stanza }
         }
         None => Event::Seen { stanza: stanza.to_string() },
     }
@@ -273,6 +277,7 @@ mod tests {
             delayed: true,
             nick: Some("N & M".to_owned()),
             body: Some(" b ".to_owned()),
+            stanza: Some(stanza(message).to_string()),
         };
         assert_eq!(shown(&stanza(message)), received);
         for other in ["<presence from='r@s/N'/>", "<message type='groupchat' from='r@s'><subject/></message>"] {

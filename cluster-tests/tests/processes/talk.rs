@@ -106,12 +106,7 @@ async fn look(cluster: &Cluster, room: &str, node: u32, recorder: &Recorder) {
     witness.ask_to_enter(room, WITNESS, "<history maxstanzas='5000'/>").await;
     witness.until("the subject of the room", cluster_tests::client::is_subject).await;
     for (stanza_id, send, delayed) in witness.passed().iter().filter_map(spoken) {
-        recorder.record(
-            WITNESS,
-            node,
-            &format!("{room}@{SERVICE}"),
-            Event::Received { stanza_id, send, delayed, nick: None, body: None },
-        );
+        recorder.record(WITNESS, node, &format!("{room}@{SERVICE}"), Event::received(stanza_id, send, delayed));
     }
 }
 

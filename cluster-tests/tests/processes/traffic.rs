@@ -93,7 +93,7 @@ async fn witness(cluster: &Cluster, rooms: &[String], recorder: &Recorder) {
         witness.ask_to_enter(local, "witness", "<history maxstanzas='5000'/>").await;
         witness.until("the subject of the room", is_subject).await;
         for (stanza_id, send, delayed) in witness.passed().iter().filter_map(spoken) {
-            recorder.record("witness", 1, room, Event::Received { stanza_id, send, delayed, nick: None, body: None });
+            recorder.record("witness", 1, room, Event::received(stanza_id, send, delayed));
         }
     }
     witness.close().await;

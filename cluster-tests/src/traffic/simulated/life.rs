@@ -50,8 +50,11 @@ impl Life {
         if let Some(answer) = courtesy(stanza) {
             world.send(self.client, answer);
         }
-        let Some(room) = self.room_of(stanza) else { return Vec::new() };
         let now = world.now();
+        let Some(room) = self.room_of(stanza) else {
+            scribe.write(now, &self.name, self.node, "", Event::Seen { stanza: stanza.to_string() });
+            return Vec::new();
+        };
         self.write(room, shown(stanza), now, scribe);
         let settled = self.sends.take(room, stanza);
         for settled in &settled {

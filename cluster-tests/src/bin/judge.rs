@@ -1,0 +1,7 @@
+//! The program `judge`; see the README of this package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cluster_tests::command::judge()
+}
