@@ -86,10 +86,14 @@ pub(crate) async fn remove(replica: &Arc<Replica>, node: NodeId) -> Result<(), N
     }
 }
 
-/// One change at a time, and none on top of one that a former leader left half done.
+/// One change at a time, and none on top of one that a former leader left half done: whoever asks has seen the voters of before and of after as one set, and may
+/// want what leaves no majority of those that are left in the end.
 async fn begin(replica: &Arc<Replica>) -> Result<MutexGuard<'_, ()>, NotCommitted> {
     let alone = replica.membership.lock().await;
-    finish(replica).await?;
+    if finish(replica).await? {
+        let why = "a change that a former leader left half done was ended first: see who belongs to the group now, and ask again";
+        return Err(Refusal::Membership(why.to_owned()).into());
+    }
     Ok(alone)
 }
 
@@ -167,12 +171,14 @@ pub(crate) async fn finish_changes(replica: Arc<Replica>) {
     }
 }
 
-async fn finish(replica: &Arc<Replica>) -> Result<(), NotCommitted> {
-    let Some(voters) = voters_in_the_end(replica) else { return Ok(()) };
+/// Whether there was one to end.
+async fn finish(replica: &Arc<Replica>) -> Result<bool, NotCommitted> {
+    let Some(voters) = voters_in_the_end(replica) else { return Ok(false) };
     if !voters.contains(&replica.node.0) {
         hand_over_if_us(replica, replica.node).await?;
     }
-    change(replica, Change::AddVoterIds(BTreeSet::new()), false).await
+    change(replica, Change::AddVoterIds(BTreeSet::new()), false).await?;
+    Ok(true)
 }
 
 async fn change(replica: &Replica, change: Change, retain: bool) -> Result<(), NotCommitted> {

@@ -66,6 +66,26 @@ async fn a_leader_hands_over_before_the_change_is_ended_that_takes_it_out() {
     trial.end().await;
 }
 
+/// Who is seen to vote while a change is half done is more than who does in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_was_half_done_is_ended_before_another_is_asked_for() {
+    let trial = Trial::start().await;
+    let leader = trial.leader().await;
+    let (all, left) = (BTreeSet::from([1, 2, 3]), BTreeSet::from([leader, leader % 3 + 1]));
+    let group = &trial.groups[&leader];
+    let alone = trial.limited("nobody changes anything", group.0.membership.lock()).await;
+    // It is the first to go on, before whoever ends such changes.
+    let asked = group.remove(NodeId(leader % 3 + 1));
+    let left_half_done = async {
+        trial.write(leader, vec![all, left.clone()]).await;
+        drop(alone);
+    };
+    let (refused, ()) = trial.limited("it refuses", futures_util::future::join(asked, left_half_done)).await;
+    assert!(matches!(refused, Err(NotCommitted::Refused(Refusal::Membership(_)))), "{refused:?}");
+    trial.within("the change is ended", || (trial.voters(leader) == left).then_some(())).await;
+    trial.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_no_member_any_more_changes_nothing() {
     let trial = Trial::start().await;

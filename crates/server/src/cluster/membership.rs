@@ -29,8 +29,28 @@ pub(super) enum Step {
 }
 
 impl View {
-    /// The next step; `None` when all is well, or somebody has to be waited for. Nobody is taken out before whoever comes in his place has the log.
+    /// The next step; `None` when all is well, or somebody has to be waited for. Nobody is taken out before whoever comes in his place has the log, or where no
+    /// majority would be reached without him.
     pub fn next_step(&self) -> Option<Step> {
+        self.wanted_step().filter(|step| self.majority_is_reached(*step))
+    }
+
+    /// Among those who vote behind a step.
+    fn majority_is_reached(&self, step: Step) -> bool {
+        let mut voters = self.voters.clone();
+        match step {
+            Step::AddLearner(_) => {}
+            Step::Promote(new) => drop(voters.insert(new)),
+            Step::Replace { old, new } => {
+                voters.remove(&old);
+                voters.insert(new);
+            }
+            Step::Remove(old) => drop(voters.remove(&old)),
+        }
+        voters.intersection(&self.reached).count() * 2 > voters.len()
+    }
+
+    fn wanted_step(&self) -> Option<Step> {
         let belongs = |node: &u32| self.voters.contains(node) || self.learners.contains(node);
         let wanted = || self.wanted_voters.iter().chain(&self.wanted_learners);
         if let Some(new) = wanted().find(|node| !belongs(node) && self.reached.contains(node)) {
@@ -122,6 +142,14 @@ mod tests {
     fn of_two_that_should_go_the_one_that_is_gone_goes_first() {
         let view = View { reached: set(&[1, 2, 4]), ..view(&[1, 2, 3], &[1]) };
         assert_eq!(view.next_step(), Some(Step::Remove(3)));
+    }
+
+    #[test]
+    fn nobody_goes_without_whom_no_majority_is_reached() {
+        let one_is_away = View { me: 3, reached: set(&[2, 3]), ..view(&[1, 2, 3], &[1, 3]) };
+        assert_eq!(one_is_away.next_step(), None);
+        let back = View { reached: set(&[1, 2, 3]), ..one_is_away };
+        assert_eq!(back.next_step(), Some(Step::Remove(2)));
     }
 
     #[test]
