@@ -3,6 +3,7 @@
 
 mod goodbyes;
 mod kept;
+mod naps;
 mod order;
 mod ranks;
 mod seating;
@@ -22,6 +23,7 @@ use crate::verdict::Findings;
 
 pub(crate) use goodbyes::goodbyes;
 pub(crate) use kept::Kept;
+pub(crate) use naps::Naps;
 pub(crate) use order::Order;
 pub(crate) use ranks::Ranks;
 pub(crate) use seating::{Departure, Gone, Seat, Seating};
@@ -45,6 +47,8 @@ pub(crate) struct Evidence<'a> {
     pub faults: Vec<(&'a Line, &'a FaultLine)>,
     /// The same, by fault.
     pub troubles: Vec<Trouble<'a>>,
+    /// When clients did not read.
+    pub naps: Naps<'a>,
 }
 
 /// Something that a session asked for.
@@ -91,7 +95,7 @@ impl<'a> Evidence<'a> {
         }
         let faults = faults(run);
         let troubles = trouble::troubles(&faults);
-        Evidence { run, rooms, asked, orders, phases: phases(run), faults, troubles }
+        Evidence { run, rooms, asked, orders, phases: phases(run), faults, troubles, naps: Naps::of(run) }
     }
 
     /// When a phase began; none if the run never got there.

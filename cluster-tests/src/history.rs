@@ -86,6 +86,11 @@ pub enum Event {
         /// The stanza.
         stanza: String,
     },
+    /// It has not read for a while, as people with bad connections do; of no room.
+    Slept {
+        /// Since then, in microseconds of the run.
+        since: u64,
+    },
     /// The run enters a phase. The session is the runner.
     Phase {
         /// Which.

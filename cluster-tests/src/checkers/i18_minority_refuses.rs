@@ -109,7 +109,7 @@ fn late(evidence: &Evidence<'_>, cut: &Cut<'_>, asked: &Asked<'_>) -> Option<Str
     let is_alone = others.into_iter().all(|other| !other.touches(asked.line.at, limit));
     let what =
         || format!("{} through node {} has no answer within {} s", asked.act.kind(), asked.line.node, ANSWERS_WITHIN / 1_000_000);
-    (is_late && is_alone).then(what)
+    (is_late && is_alone && !evidence.naps.are_in(asked, ANSWERS_WITHIN)).then(what)
 }
 
 #[cfg(test)]

@@ -59,9 +59,10 @@ fn acknowledged<'a>(asked: &Asked<'a>) -> Option<&'a Line> {
     })
 }
 
-/// Whoever lost its connection, or broke it off, did not wait for an answer.
-fn broke_off(asked: &Asked<'_>, limit: u64) -> bool {
-    asked.end.is_some_and(|end| matches!(end.event, Event::Unknown { .. }) && end.at < asked.line.at + limit)
+/// Whoever lost its connection, or broke it off, or slept, did not wait for an answer.
+fn waits(evidence: &Evidence<'_>, asked: &Asked<'_>, limit: u64) -> bool {
+    let broke_off = asked.end.is_some_and(|end| matches!(end.event, Event::Unknown { .. }) && end.at < asked.line.at + limit);
+    !broke_off && !evidence.naps.are_in(asked, limit)
 }
 
 fn is_alone(evidence: &Evidence<'_>, trouble: &Trouble<'_>, from: u64, to: u64) -> bool {
@@ -78,7 +79,7 @@ fn killed(evidence: &Evidence<'_>, trouble: &Trouble<'_>, limit: u64) -> Finding
     for room in evidence.rooms.values() {
         let sends = evidence.asked.values().filter(|asked| asked.line.room == room.jid && is_message(asked));
         let meet = sends.filter(|asked| asked.line.node != trouble.node && (begun..begun + MEETS).contains(&asked.line.at));
-        let waited: Vec<&Asked<'_>> = meet.filter(|asked| !broke_off(asked, limit)).collect();
+        let waited: Vec<&Asked<'_>> = meet.filter(|asked| waits(evidence, asked, limit)).collect();
         findings.checked += usize::from(!waited.is_empty());
         let is_late = |asked: &&&Asked<'_>| acknowledged(asked).is_none_or(|line| line.at > asked.line.at + limit);
         let late: Vec<&&Asked<'_>> = waited.iter().filter(is_late).collect();
@@ -102,7 +103,7 @@ fn drained(evidence: &Evidence<'_>, trouble: &Trouble<'_>, limit: u64) -> Findin
     };
     let sends = evidence.asked.values().filter(|asked| is_message(asked) && asked.line.node != trouble.node);
     for asked in sends.filter(|asked| (trouble.begun.at..felt.at).contains(&asked.line.at)) {
-        if broke_off(asked, limit) {
+        if !waits(evidence, asked, limit) {
             continue;
         }
         findings.checked += 1;
@@ -141,6 +142,13 @@ mod tests {
     fn drain(text: &str) -> Verdict {
         let quiet = "- fault 1 drain ended 2\n- phase liveness\nA invoke q1\nA ok q1 9\n- phase looking\n";
         check(&Evidence::of(&run(&format!("@ 1\n- fault 1 drain begun 2\n{text}\n@ 3\n- fault 1 drain felt 2\n@ 30\n{quiet}"))))
+    }
+
+    #[test]
+    fn whoever_sleeps_waits_for_nothing() {
+        assert!(matches!(kill("A invoke s1\n@ 9\nA slept 2\nA ok s1 1"), Verdict::Untested(_)));
+        assert!(matches!(drain("A invoke s1\n@ 2\nA slept 1\nA ok s1 1"), Verdict::Untested(_)));
+        assert!(!kill("A invoke s1\n@ 9\nA ok s1 1\n@ 20\nA slept 10").passed(), "it was awake then");
     }
 
     #[test]

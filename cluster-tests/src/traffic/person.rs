@@ -333,11 +333,11 @@ impl Person {
             (Habit::Restless, 3..6) => Err(End::Close),
             (Habit::Restless, 6..8) => Err(End::Forsake),
             (Habit::Sleepy, 0..5) => {
-                let mut phase = self.stage.phase.clone();
+                let (mut phase, since) = (self.stage.phase.clone(), Instant::now());
                 let nap = Duration::from_millis(500 + self.dice.below(4000) as u64);
                 // Whoever sleeps when all must work wakes up.
                 let _ = tokio::time::timeout(nap, phase.wait_for(|phase| *phase >= Phase::Liveness)).await;
-                session.awake();
+                session.awake(since);
                 Ok(())
             }
             _ => Ok(()),

@@ -140,7 +140,10 @@ impl<'a> Session<'a> {
     }
 
     /// It has not read for a while, and what it has not heard is not the server's fault.
-    pub fn awake(&mut self) {
+    pub fn awake(&mut self, since: Instant) {
+        let since = since.into_std().saturating_duration_since(self.recorder.start());
+        let since = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        self.recorder.record(&self.name, self.node, "", Event::Slept { since });
         if let Alive::Asked(at) = &mut self.alive {
             *at = Instant::now();
         }
