@@ -7,7 +7,7 @@ use crate::accounts::{AccountChange, Accounts};
 use crate::incarnation::Incarnation;
 
 /// Nodes that may be invited at a time: each has a certificate, and a place in every node's register.
-const INVITED_MAX: usize = 64;
+pub(super) const INVITED_MAX: usize = 64;
 
 pub(super) type Decided = Result<(Vec<MetaChange>, MetaDone), MetaRefusal>;
 

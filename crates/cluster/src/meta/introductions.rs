@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
-
-/// Nodes that are introduced, at most; the register itself has told of all others. As many as may be invited at once.
-const INTRODUCED_MAX: usize = 64;
+use super::decide::INVITED_MAX;
 
 /// What another node knows of the register.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -18,13 +16,13 @@ pub struct Acquaintance {
 
 impl Meta {
     /// Where nodes are of which this register says nothing yet: what was told before, and by these, but for those that one of them knows to be gone. No
-    /// number is given twice, so of whoever has no higher number than the register knows it speaks alone.
+    /// number is given twice, so of whoever has no higher number than the register knows it speaks alone. No more are introduced than may be invited at once.
     pub fn introduced(&self, told: &BTreeMap<u32, String>, by: &[Acquaintance]) -> BTreeMap<u32, String> {
         let gone = |node: &u32| by.iter().any(|other| *node <= other.last_node && !other.nodes.contains_key(node));
         let all = told.iter().chain(by.iter().flat_map(|other| &other.nodes));
         let new = all.filter(|(node, _)| **node > self.last_node && !gone(node));
         let new: BTreeMap<u32, String> = new.map(|(node, peer)| (*node, peer.clone())).collect();
-        new.into_iter().take(INTRODUCED_MAX).collect()
+        new.into_iter().take(INVITED_MAX).collect()
     }
 
     /// Whether a node is known here to be gone: the register has come to its number, and does not have it.

@@ -1,6 +1,6 @@
 //! Nodes are introduced by others. What is new in the register comes from the leader of meta alone; where that is a node that came while this one was away, this
-//! one does not know it, does not let it in, and would never hear of it. So where a node calls that might be new, those are asked that are known. Its
-//! certificate alone would not do: who was removed has one, too.
+//! one does not know it, does not let it in, and would never hear of it. So where a node calls that might be new, or is named as that leader, those are
+//! asked that are known. Its certificate alone would not do: who was removed has one, too.
 
 use std::sync::Arc;
 use std::time::Duration;
