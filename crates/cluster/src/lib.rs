@@ -20,6 +20,7 @@ mod grace;
 pub mod home;
 pub mod incarnation;
 pub mod lives;
+pub mod membership;
 pub mod meta;
 #[cfg(not(feature = "planted"))]
 mod planted;

@@ -6,9 +6,6 @@ use super::{EndReason, Meta, MetaChange, MetaDone, MetaRefusal, MetaRequest, New
 use crate::accounts::{AccountChange, Accounts};
 use crate::incarnation::Incarnation;
 
-/// Nodes that may be invited at a time: each has a certificate, and a place in every node's register.
-pub(super) const INVITED_MAX: usize = 64;
-
 pub(super) type Decided = Result<(Vec<MetaChange>, MetaDone), MetaRefusal>;
 
 impl Meta {
@@ -58,28 +55,6 @@ impl Meta {
         changes.extend(self.learn_service(service));
         changes.extend(nodes.iter().map(|new| MetaChange::Node(new.node, NodeEntry::invited(new.peer.clone()))));
         Ok(changes)
-    }
-
-    /// Nodes that were invited and have not come; their invitations are [withdrawn](MetaRequest::Withdraw) at last. The nodes that the cluster began with
-    /// may take their time.
-    pub fn open_invitations(&self) -> BTreeSet<u32> {
-        let open = |entry: &NodeEntry| entry.state == NodeState::Invited && entry.runs_out;
-        self.nodes.iter().filter(|(_, entry)| open(entry)).map(|(node, _)| *node).collect()
-    }
-
-    fn invite(&self, peer: &str) -> Decided {
-        let open = self.nodes.values().filter(|entry| entry.state == NodeState::Invited).count();
-        if open >= INVITED_MAX {
-            return Err(MetaRefusal::TooManyInvited { max: INVITED_MAX as u32 });
-        }
-        let node = self.last_node.checked_add(1).ok_or(MetaRefusal::NoNumberLeft)?;
-        let invited = MetaChange::Node(node, NodeEntry { runs_out: true, ..NodeEntry::invited(peer.to_owned()) });
-        Ok((vec![invited], MetaDone::Invited(node)))
-    }
-
-    /// Who has come meanwhile stays.
-    fn withdraw(&self, node: u32) -> Vec<MetaChange> {
-        self.open_invitations().take(&node).map(MetaChange::Forget).into_iter().collect()
     }
 
     fn register(&self, request: &MetaRequest) -> Decided {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Meta;
-use super::decide::INVITED_MAX;
+use super::invitations::INVITED_MAX;
 
 /// What another node knows of the register.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -14,11 +14,16 @@ pub struct Acquaintance {
     pub last_node: u32,
 }
 
+/// Numbers are given in order and never twice: whoever has one that was given, and is not there, is gone.
+fn is_gone<T>(node: u32, nodes: &BTreeMap<u32, T>, last_node: u32) -> bool {
+    node <= last_node && !nodes.contains_key(&node)
+}
+
 impl Meta {
     /// Where nodes are of which this register says nothing yet: what was told before, and by these, but for those that one of them knows to be gone. No
     /// number is given twice, so of whoever has no higher number than the register knows it speaks alone. No more are introduced than may be invited at once.
     pub fn introduced(&self, told: &BTreeMap<u32, String>, by: &[Acquaintance]) -> BTreeMap<u32, String> {
-        let gone = |node: &u32| by.iter().any(|other| *node <= other.last_node && !other.nodes.contains_key(node));
+        let gone = |node: &u32| by.iter().any(|other| is_gone(*node, &other.nodes, other.last_node));
         let all = told.iter().chain(by.iter().flat_map(|other| &other.nodes));
         let new = all.filter(|(node, _)| **node > self.last_node && !gone(node));
         let new: BTreeMap<u32, String> = new.map(|(node, peer)| (*node, peer.clone())).collect();
@@ -27,7 +32,7 @@ impl Meta {
 
     /// Whether a node is known here to be gone: the register has come to its number, and does not have it.
     pub fn is_gone(&self, node: u32) -> bool {
-        node <= self.last_node && !self.nodes.contains_key(&node)
+        is_gone(node, &self.nodes, self.last_node)
     }
 
     /// Whether a node that was here before has been removed, as those say who do not know it: most of the others that vote in meta. Whoever does not vote may have

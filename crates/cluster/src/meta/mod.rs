@@ -7,6 +7,8 @@ pub mod codec;
 mod decide;
 mod feature_level;
 mod introductions;
+mod invitations;
+mod liveness;
 mod placement;
 mod register;
 mod request;
@@ -25,6 +27,8 @@ use crate::lives::Lives;
 
 pub use feature_level::{FEATURE_LEVEL, FEATURE_LEVEL_FIRST};
 pub use introductions::Acquaintance;
+pub use invitations::Waiting;
+pub use liveness::{Limits, Liveness, Silence};
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};
 pub use request::{EndReason, MetaDone, MetaRefusal, MetaRequest, NewNode};

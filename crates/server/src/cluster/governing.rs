@@ -1,22 +1,22 @@
 //! What the leader of a group sees to: that the group consists of the nodes that it should, that the register knows it, and that the right node leads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conclave_cluster::membership::{Leaving, Step, View};
 use conclave_cluster::meta::{Meta, MetaRequest};
 use conclave_raft::{Group, Leader, NotCommitted, PeerState, Refusal, Status};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::balance::Calm;
-use super::membership::{Step, View};
 use super::{ASK_MAX, Inner, asking, number_of, raft_id};
 
 /// A learner that lacks no more than this is as good as there.
 pub(super) const LAG_MAX: u64 = 100;
 
-/// How long a node that was removed is told of what is decided; less than its connections last.
+/// How long a node that was removed goes on learning meta, so that it hears of it; less than its connections last.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Sees to a group as long as it runs here; `shard` is `None` for meta's.
@@ -47,7 +47,7 @@ async fn improve(inner: &Inner, group: &Group, shard: Option<u16>, leaving: &mut
         let (meta, status) = (inner.meta(), group.status());
         let Some(mut view) = view(inner, &meta, shard, &status) else { return false };
         if shard.is_none() {
-            leaving.linger(&mut view);
+            leaving.linger(&mut view, inner.now(), LINGER);
         }
         let Some(step) = view.next_step() else {
             report(inner, &meta, shard, &view.voters).await;
@@ -62,25 +62,6 @@ async fn improve(inner: &Inner, group: &Group, shard: Option<u16>, leaving: &mut
                 return true;
             }
         }
-    }
-}
-
-/// Nodes that learn meta and are not in the register any more, and since when: they go on learning for a while, so that they hear of it.
-#[derive(Debug, Default)]
-struct Leaving(BTreeMap<u32, Instant>);
-
-impl Leaving {
-    fn linger(&mut self, view: &mut View) {
-        let unwanted = |node: &u32| {
-            view.learners.contains(node) && !view.wanted_learners.contains(node) && !view.wanted_voters.contains(node)
-        };
-        self.0.retain(|node, _| unwanted(node));
-        let now = Instant::now();
-        for node in view.learners.iter().copied().filter(unwanted) {
-            self.0.entry(node).or_insert(now);
-        }
-        let lingering = self.0.iter().filter(|(node, since)| now - **since < LINGER && view.reached.contains(node));
-        view.wanted_learners.extend(lingering.map(|(node, _)| *node).collect::<Vec<_>>());
     }
 }
 

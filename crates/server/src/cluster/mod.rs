@@ -19,7 +19,6 @@ mod identity;
 mod introductions;
 mod invitations;
 mod liveness;
-mod membership;
 mod meta_task;
 mod opening;
 mod peers;
@@ -37,9 +36,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use conclave_cluster::Incarnation;
-use conclave_cluster::meta::{EndReason, Meta, MetaDone, MetaRequest};
+use conclave_cluster::meta::{EndReason, Liveness, Meta, MetaDone, MetaRequest};
 use conclave_raft::{Applied, Group, GroupId, Leadership, NodeId};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -54,7 +54,6 @@ pub use token::{Token, join};
 pub(crate) use registering::is_address;
 
 use identity::StoredIdentity;
-use liveness::Clocks;
 
 /// The group that knows the nodes. Shard s is group s + 1.
 const META: GroupId = GroupId(0);
@@ -92,7 +91,10 @@ struct Inner {
     failure: watch::Sender<Option<String>>,
     /// Held while something is decided here; the time in office for which `meta` is known to hold all that was proposed before.
     settled: tokio::sync::Mutex<Option<Leadership>>,
-    clocks: Mutex<Clocks>,
+    /// Of the others, while this node leads meta.
+    liveness: Mutex<Liveness>,
+    /// When this node began.
+    began: Instant,
     /// One transfer of leadership at a time: each stops its group for a moment.
     transfers: Semaphore,
     on_replica: OnReplica,
@@ -206,9 +208,14 @@ impl Inner {
         self.failure.send_if_modified(|failure| failure.is_none() && failure.replace(reason).is_none());
     }
 
-    fn clocks(&self) -> std::sync::MutexGuard<'_, Clocks> {
+    /// By a clock that nobody can set, since this node began.
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn liveness(&self) -> std::sync::MutexGuard<'_, Liveness> {
         // Whoever held it has left nothing half done.
-        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs until it ends or the node does.

@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use conclave_cluster::meta::{Authority, MetaRequest, NewNode};
+use conclave_cluster::meta::{Authority, Liveness, MetaRequest, NewNode};
 use conclave_cluster::{Incarnation, Secret};
 use conclave_raft::{Applied, Group, Sizes, StartError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -18,7 +19,7 @@ use super::asking::decided;
 use super::error::{ClusterError, IdentityError, MetaError};
 use super::founding::FIRST;
 use super::identity::{self, Founding, StoredIdentity};
-use super::liveness::{self, Clocks};
+use super::liveness;
 use super::meta_task::{self, Published};
 use super::service::{MetaServer, Service};
 use super::{
@@ -55,7 +56,8 @@ pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replic
         me: watch::Sender::new(Incarnation::default()),
         failure: watch::Sender::new(None),
         settled: tokio::sync::Mutex::new(None),
-        clocks: Mutex::new(Clocks::default()),
+        liveness: Mutex::new(Liveness::default()),
+        began: Instant::now(),
         transfers: Semaphore::new(1),
         on_replica,
         stop: CancellationToken::new(),

@@ -47,6 +47,7 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
     }
 }
 
+/// Whether those that answer say that they do not know this node.
 fn was_removed(inner: &Inner) -> bool {
     let peers = inner.raft.peers();
     let unknown_to = peers.iter().filter(|peer| peer.state.does_not_know_us()).filter_map(|peer| number_of(peer.node));

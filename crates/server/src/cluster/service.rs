@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use conclave_cluster::Incarnation;
 use conclave_cluster::meta::{MetaRequest, codec};
 use conclave_raft::{Caller, Channel, GroupId, Leader, Node, NodeId};
 use tonic::{Request, Response, Status};
@@ -68,7 +69,8 @@ impl wire::meta_server::Meta for Service {
         let node = caller(&request)?;
         let leads = matches!(inner.meta_group.leader().now(), Leader::Us(_));
         if leads {
-            inner.clocks().heard(node, request.get_ref().incarnation);
+            let from = Incarnation { node, number: request.get_ref().incarnation };
+            inner.liveness().heard(from, inner.now());
         }
         Ok(Response::new(wire::AliveReply { leads }))
     }

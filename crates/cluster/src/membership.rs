@@ -1,13 +1,16 @@
 //! What is to be done next so that a group consists of the nodes that it should: one step at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A group and its surroundings, as its leader sees them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct View {
+pub struct View {
     /// The leader.
     pub me: u32,
+    /// Who votes.
     pub voters: BTreeSet<u32>,
+    /// Who learns without a vote.
     pub learners: BTreeSet<u32>,
     /// Who should vote.
     pub wanted_voters: BTreeSet<u32>,
@@ -21,10 +24,19 @@ pub(super) struct View {
 
 /// One change of the membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
+    /// A node that does not belong to the group learns from now on.
     AddLearner(u32),
+    /// A learner votes from now on.
     Promote(u32),
-    Replace { old: u32, new: u32 },
+    /// A learner votes from now on, instead of another.
+    Replace {
+        /// Who does not belong to the group any more.
+        old: u32,
+        /// The learner.
+        new: u32,
+    },
+    /// A voter or learner does not belong to the group any more.
     Remove(u32),
 }
 
@@ -72,6 +84,26 @@ impl View {
     fn outgoing(&self) -> Option<u32> {
         let out = self.voters.difference(&self.wanted_voters).copied();
         out.min_by_key(|node| (*node == self.me, self.reached.contains(node)))
+    }
+}
+
+/// Nodes that learn and should not any more, and since when: they go on learning for a while, so that they hear of it. Times are the leader's own, from any
+/// beginning.
+#[derive(Debug, Default)]
+pub struct Leaving(BTreeMap<u32, Duration>);
+
+impl Leaving {
+    /// For so long since they were first seen to be unwanted, and are reached, learners stay wanted.
+    pub fn linger(&mut self, view: &mut View, now: Duration, linger: Duration) {
+        let unwanted = |node: &u32| {
+            view.learners.contains(node) && !view.wanted_learners.contains(node) && !view.wanted_voters.contains(node)
+        };
+        self.0.retain(|node, _| unwanted(node));
+        for node in view.learners.iter().copied().filter(unwanted) {
+            self.0.entry(node).or_insert(now);
+        }
+        let lingering = self.0.iter().filter(|(node, since)| now - **since < linger && view.reached.contains(node));
+        view.wanted_learners.extend(lingering.map(|(node, _)| *node).collect::<Vec<_>>());
     }
 }
 
@@ -150,6 +182,25 @@ mod tests {
         assert_eq!(one_is_away.next_step(), None);
         let back = View { reached: set(&[1, 2, 3]), ..one_is_away };
         assert_eq!(back.next_step(), Some(Step::Remove(2)));
+    }
+
+    #[test]
+    fn who_leaves_and_is_reached_hears_of_it_for_a_while() {
+        let linger = Duration::from_secs(2);
+        let seen = View { learners: set(&[3, 4, 5]), wanted_learners: set(&[5]), reached: set(&[1, 3, 5]), ..view(&[1], &[1]) };
+        let mut leaving = Leaving::default();
+        let mut wanted = |seen: &View, at: u64| {
+            let mut view = seen.clone();
+            leaving.linger(&mut view, Duration::from_secs(at), linger);
+            view.wanted_learners
+        };
+        assert_eq!(wanted(&seen, 10), set(&[3, 5]));
+        assert_eq!(wanted(&seen, 11), set(&[3, 5]));
+        assert_eq!(wanted(&seen, 12), set(&[5]));
+        // Whoever was wanted meanwhile leaves anew.
+        let again = View { wanted_learners: set(&[3, 5]), ..seen.clone() };
+        assert_eq!(wanted(&again, 13), set(&[3, 5]));
+        assert_eq!(wanted(&seen, 14), set(&[3, 5]));
     }
 
     #[test]
