@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::kind::Kind;
 use super::person::Person;
-use super::seat::Place;
+use super::seat::{Place, Seat};
 use super::session::Session;
 use crate::act::Act;
 
@@ -51,12 +51,17 @@ impl Person {
             }
             Finale::Waiting if stage.are_all_on(|board| &board.restored) => {
                 session.seats.iter_mut().for_each(|seat| seat.not_before = Instant::now());
-                self.leave_as_visitor(session);
                 Finale::Entering
             }
             Finale::Entering if self.errands.is_done() && self.is_in_all(session) => {
-                self.show(session);
-                Finale::Showing
+                // Also whoever was outside: it may have come back to a seat that was kept as it was.
+                self.leave_as_visitor(session);
+                if self.errands.is_done() {
+                    self.show(session);
+                    Finale::Showing
+                } else {
+                    Finale::Entering
+                }
             }
             Finale::Showing if self.errands.is_done() && self.is_in_all(session) => {
                 stage.put(|board| &mut board.shown, self.at);
@@ -86,10 +91,9 @@ impl Person {
 
     /// Whoever has no voice keeps having none until it enters again.
     fn leave_as_visitor(&mut self, session: &Session<'_>) {
-        for (at, seat) in session.seats.iter().enumerate() {
-            if seat.place == Place::Inside && seat.role == "visitor" {
-                self.errands.add(at, vec![Act::Leave], 1, true);
-            }
+        let without_voice = |(_, seat): &(usize, &Seat)| seat.place == Place::Inside && seat.role == "visitor";
+        for (at, _) in session.seats.iter().enumerate().filter(without_voice) {
+            self.errands.add(at, vec![Act::Leave], 1, true);
         }
     }
 
