@@ -49,7 +49,8 @@ pub enum SessionRequest {
         /// Where its connection is.
         attachment: Attachment,
     },
-    /// To hold it again: its node was taken for dead, and lives. Whoever holds it by now keeps it.
+    /// To hold it again: its node was taken for dead, and lives. A later session that holds it by now keeps it; an earlier one has only asked first, and is
+    /// replaced.
     Rebind {
         /// This very one.
         session: Session,
@@ -179,7 +180,11 @@ impl BoundSessions {
     ) -> Result<Option<SessionChange>, SessionRefusal> {
         let session = session.clone();
         match self.holder(&session.jid) {
-            Some(holder) if holder.session.id != session.id => Err(SessionRefusal::Replaced),
+            Some(holder) if holder.session.id > session.id => Err(SessionRefusal::Replaced),
+            Some(holder) if holder.session.id < session.id => {
+                let replaces = Some(Replaced { session: holder.session.clone(), attachment: holder.attachment });
+                Ok(Some(SessionChange::Bound { session, attachment, priority, replaces }))
+            }
             Some(holder) if holder.attachment == attachment => Ok(None),
             Some(_) => Ok(Some(SessionChange::Moved { session, attachment })),
             None => Ok(Some(SessionChange::Bound { session, attachment, priority, replaces: None })),

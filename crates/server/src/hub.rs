@@ -174,7 +174,7 @@ impl Hub {
         let (session, priority) = (bound.session.clone(), standing.priority);
         let shard = self.shard_of(&session.jid.to_bare());
         let ask = Ask::Session(SessionRequest::Rebind { session, attachment: Default::default(), priority });
-        if !standing.bound {
+        if !standing.bound || bound.is_ended() {
             return;
         }
         let answer = self.ask_now(bound, shard, ask, None);

@@ -62,6 +62,8 @@ impl Router {
     pub fn depart(&mut self, unread: Inflow) {
         let (hub, bound) = (self.hub.clone(), self.bound.clone());
         let shards = std::mem::take(&mut self.shards);
+        // What it leaves may be out of reach for a while, in which it must not be bound anew.
+        bound.standing().bound = false;
         // Without a runtime the process is at its end.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {

@@ -276,7 +276,7 @@ fn sent(element: Element) -> String {
 }
 
 #[test]
-fn whoever_binds_again_loses_to_any_other_holder() {
+fn whoever_binds_again_loses_to_a_later_holder() {
     let rebind = |id, attachment| SessionRequest::Rebind {
         session: Session { jid: FullJid::parse("ada@h/a").unwrap(), id },
         attachment: Attachment(attachment),
@@ -284,7 +284,7 @@ fn whoever_binds_again_loses_to_any_other_holder() {
     };
     let cases = [
         ("free, whatever the limit", vec![bind("ada@h/b", 4, 1)], "ada@h/a #5 @2 3\nada@h/b #4 @1 -\n"),
-        ("held by another", vec![bind("ada@h/a", 4, 1)], "Replaced"),
+        ("held by a later one", vec![bind("ada@h/a", 6, 1)], "Replaced"),
         ("held by itself", vec![bind("ada@h/a", 5, 2)], "as it is"),
         ("held by itself from its former life", vec![bind("ada@h/a", 5, 1)], "ada@h/a #5 @2 -\n"),
     ];
@@ -299,6 +299,26 @@ fn whoever_binds_again_loses_to_any_other_holder() {
             Err(refusal) => format!("{refusal:?}"),
         };
         assert_eq!(became, expected, "{name}");
+    }
+}
+
+/// The node of both lives of a full JID was taken for dead. The first, of which it only knows that it goes, may come before the second.
+#[test]
+fn of_two_that_bind_again_the_later_one_holds_in_the_end() {
+    let rebind = |id| SessionRequest::Rebind { session: session("ada@h/a", id), attachment: Attachment(2), priority: Some(3) };
+    for order in [[4, 5], [5, 4]] {
+        let mut sessions = after(&[bind("ada@h/a", 4, 1), bind("ada@h/a", 5, 1)]);
+        sessions.apply(&SessionChange::Ended { attachment: Attachment(1) });
+        let mut replaced = Vec::new();
+        for id in order {
+            match sessions.decide(&rebind(id), 1) {
+                Ok(change) => replaced.extend(sessions.apply(&change.expect("it holds nothing yet"))),
+                Err(refusal) => assert_eq!((id, refusal), (4, SessionRefusal::Replaced)),
+            }
+        }
+        assert_eq!(shown(&sessions), "ada@h/a #5 @2 3\n", "{order:?}");
+        let told: Vec<u64> = replaced.iter().map(|replaced| replaced.session.id).collect();
+        assert_eq!(told, if order == [4, 5] { vec![4] } else { vec![] }, "{order:?}");
     }
 }
 
