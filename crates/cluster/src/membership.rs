@@ -102,7 +102,7 @@ impl Leaving {
         for node in view.learners.iter().copied().filter(unwanted) {
             self.0.entry(node).or_insert(now);
         }
-        let lingering = self.0.iter().filter(|(node, since)| now - **since < linger && view.reached.contains(node));
+        let lingering = self.0.iter().filter(|(node, since)| now.saturating_sub(**since) < linger && view.reached.contains(node));
         view.wanted_learners.extend(lingering.map(|(node, _)| *node).collect::<Vec<_>>());
     }
 }

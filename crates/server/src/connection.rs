@@ -16,7 +16,7 @@ use conclave_xmpp::stream::{Action, Stream, StreamSettings};
 use conclave_xmpp::stream_error::{StreamCondition, StreamError};
 use conclave_xmpp::{BareJid, Condition, FullJid, Stanza, StanzaError};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, copy, sink};
 use tokio::net::TcpStream;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -37,6 +37,9 @@ const READ_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a client may take to accept the last words, and the closing of TLS.
 const FAREWELL_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes that a client may have under way while it has not heard our last words; more than clients send at once, unless they mean harm.
+const UNDER_WAY_MAX: u64 = 256 * 1024;
 
 /// How long a client that is cut off for reading slowly has to take the rest of what was begun, so that it is told why.
 const SLOW_FAREWELL_MAX: Duration = Duration::from_secs(5);
@@ -189,9 +192,16 @@ impl Connection {
         drop(self.session.take());
         if let Ok(Done::Closed) = served {
             // A client that does not answer is left to itself.
-            let _ = timeout(FAREWELL_MAX, self.io.shutdown()).await;
+            let _ = timeout(FAREWELL_MAX, self.close()).await;
         }
         served
+    }
+
+    /// Closes our side, and waits until the client has closed its own. What it had under way is taken: to close over what was not read is to reset the
+    /// connection, by which our last words could be lost.
+    async fn close(&mut self) -> io::Result<()> {
+        self.io.shutdown().await?;
+        copy(&mut (&mut self.io).take(UNDER_WAY_MAX), &mut sink()).await.map(drop)
     }
 
     async fn serve_stream(&mut self) -> io::Result<Done> {

@@ -4,6 +4,7 @@
 
 mod running;
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +71,22 @@ fn strangers_get_the_right_stream_error() {
         bystanders.still_chat();
     }
     assert_flat(&server, before);
+}
+
+/// To close over what was not read would reset the connection: what stands between may then forget the last words.
+#[test]
+fn who_is_ended_is_told_why_whatever_it_had_under_way() {
+    let server = Running::start();
+    let mut client = server.open();
+    client.send_bytes(format!("<!-- psst -->{}", " ".repeat(200_000)).as_bytes());
+    let mut end = String::new();
+    client.tcp.read_to_string(&mut end).expect("closed, and not reset");
+    assert!(end.contains("restricted-xml") && end.ends_with("</stream:stream>"), "{end}");
+    // It is heard out: whoever was reset learns of it by the second of these at the latest.
+    for _ in 0..20 {
+        client.tcp.write_all(b" ").expect("not reset");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 #[track_caller]

@@ -1,6 +1,7 @@
 //! What the cluster knows of itself: its nodes and their lives, where the shards are, the accounts, and the settings of the service.
 //!
 //! `decide` has the rules and runs where the meta group is led, one request at a time; `apply` folds what was decided, on every node alike.
+//! What a leader notes for itself is in no log, and begins anew with the next one: [`Liveness`] and [`Waiting`].
 
 mod balance;
 pub mod codec;
