@@ -67,7 +67,16 @@ bugs! {
 /// has planted anything.
 #[test]
 fn sync_skipped() {
-    let known = Planted::named("sync-skipped").expect("it is in the table");
+    found_by_runs("sync-skipped");
+}
+
+#[test]
+fn detach_endless_in_processes() {
+    found_by_runs("detach-endless");
+}
+
+fn found_by_runs(name: &str) {
+    let known = Planted::named(name).expect("it is in the table");
     for proof in known.proofs {
         if let Proof::Run { traffic, faults, seed, promises } = proof {
             let (seed, faults) = (seed.to_string(), faults.join(","));

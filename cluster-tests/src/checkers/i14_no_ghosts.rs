@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Evidence, Room, Seat, goodbyes};
+use crate::evidence::{Evidence, Gone, Room, Seat, goodbyes};
 use crate::history::{Line, Phase, Stage};
 use crate::journal::Deed;
 use crate::verdict::{Breach, Findings, Verdict};
@@ -47,6 +47,8 @@ fn ghosts(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let to = order.possibly_at(end);
     let last = last_lines(room);
     let activated = room.shard.map_or(0, |shard| activated(evidence, shard, end));
+    let expired = |seat: &&Seat<'_>| seat.until.is_some_and(|(_, how)| how == Gone::Expired);
+    findings.checked += room.seating.seats.iter().filter(expired).count();
     for seat in room.seating.seats.iter().filter(|seat: &&Seat<'_>| seat.covers(to)) {
         let Some((line, false)) = last.get(seat.jid) else { continue };
         let since = line.at.max(activated).max(quiet_since(evidence));

@@ -93,13 +93,13 @@ fn removed(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
             let proof: Vec<&Line> = stay.joined.into_iter().chain(stay.last_shown()).collect();
             findings.breaches.push(Breach::new(what, &proof).with(&[seat.taken, entry]));
         }
-        findings.breaches.extend(told_wrong(session, stay, how).map(|breach| breach.with(&[entry])));
+        findings.breaches.extend(told_wrong(session, stay, seat, how).map(|breach| breach.with(&[entry])));
     }
     findings
 }
 
-/// §16.6: the code that says why.
-fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, how: Gone) -> Option<Breach> {
+/// §16.6: the code that says why. A node that has missed how it was can but say that there was a problem.
+fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, seat: &Seat<'_>, how: Gone) -> Option<Breach> {
     let (line, presence) = stay.told.as_ref()?;
     let codes: &[u16] = match how {
         Gone::Kicked => &[307],
@@ -108,7 +108,8 @@ fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, how: Gone) -> Option<Breac
         Gone::Lost | Gone::Expired => &[333],
         Gone::Left | Gone::Destroyed | Gone::Replaced | Gone::Renamed => return None,
     };
-    let says = codes.iter().any(|code| presence.codes.contains(code));
+    let says =
+        codes.iter().any(|code| presence.codes.contains(code)) || (seat.missed.is_some() && presence.codes.contains(&FAILURE));
     let what = || format!("{} is removed, which has the code {codes:?}, and is told {:?}", session.name, presence.codes);
     // Who asked to leave, or was cut off, may have been told of another end first.
     (!says && stay.wishes.is_none()).then(|| Breach::new(what(), &[line]))
@@ -192,6 +193,17 @@ mod tests {
         assert_eq!(breach(&late), "B is removed from r@s and not told");
         let wrong = format!("{BOTH}= role bob none\nB misses bob none 110\nB left removed\nA misses bob none 307\n{SAID}");
         assert_eq!(breach(&wrong), "B is removed, which has the code [307], and is told [110]");
+    }
+
+    #[test]
+    fn a_node_that_has_missed_the_end_of_a_seat_cannot_say_how_it_was() {
+        let elsewhere = "= create A ada\nA joined\n= via=2 join B bob\nB joined\nA sees bob\n";
+        let told = format!("A misses bob none 307\nB misses bob none 333,110\nB left removed\n{SAID}");
+        assert_eq!(judged(&format!("{elsewhere}= role bob none\n= lost 2\n{told}")), Verdict::Pass { checked: 2 });
+        for knows in ["= lost 2\n= via=2 join B bob\n= role bob none", "= role bob none\n= lost 3"] {
+            let wrong = format!("{elsewhere}{knows}\n{told}");
+            assert_eq!(breach(&wrong), "B is removed, which has the code [307], and is told [333, 110]", "{knows}");
+        }
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub(crate) struct Seat<'a> {
     pub roles: Vec<(u64, &'a str)>,
     /// By which entries it was detached.
     pub detached: Vec<&'a Entry>,
+    /// By way of which life of which node, in the end.
+    pub via: Option<(u32, u32)>,
+    /// The entry that says, behind its end, that this life or a later one of that node has missed something for good: how the seat ended may be among it.
+    pub missed: Option<&'a Entry>,
 }
 
 /// A nick that is nobody's from here on.

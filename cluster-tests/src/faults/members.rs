@@ -77,6 +77,12 @@ impl Fault for Growth {
         known.then(|| format!("node {} serves; {held_back} bytes were held back", self.new))
     }
 
+    fn felt_in_the_end(&mut self, scene: Scene<'_>) -> Option<String> {
+        let held_back = self.held_back(scene) - self.before;
+        let was_felt = self.serves && (held_back > 0 || self.cut.is_empty());
+        was_felt.then(|| format!("node {} served in the end; {held_back} bytes were held back", self.new))
+    }
+
     /// It may be killed with all others, again and again.
     fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
         if !scene.arena.up().contains(&self.new) {

@@ -27,7 +27,11 @@ pub const PLANTED: &[Planted] = &[
     Planted {
         name: "detach-endless",
         what: "The grace of a detached session never ends.",
-        proofs: &[simulated("an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen", 0, "I13"), judged(Rooms, 10, "I14")],
+        proofs: &[
+            simulated("an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen", 0, "I13"),
+            judged(Rooms, 10, "I14"),
+            run("rooms", &["kill_home"], 1, &["I14"]),
+        ],
     },
     Planted {
         name: "duplicate-check-off",

@@ -38,7 +38,7 @@ impl Sampling {
     /// All that was seen.
     pub fn end(self) -> Vec<Sample> {
         drop(self.stop);
-        // Whoever panicked there has said so; without samples the run is red.
+        // Whoever panicked there has said so; without samples a run that is to put I23 to the test is red.
         self.thread.join().unwrap_or_default()
     }
 }

@@ -13,6 +13,8 @@ use crate::act::Act;
 pub(super) enum Finale {
     /// Not begun.
     Before,
+    /// It waits until nobody waits for what was asked for before: a ban that comes behind the order would spoil it.
+    Settling,
     /// It puts its rooms in order.
     Restoring,
     /// It waits until all rooms are in order.
@@ -32,7 +34,7 @@ pub(super) enum Finale {
 impl Finale {
     /// Whether rooms are not yet in order, so that it is no use to ask to be let in.
     pub fn is_restoring(self) -> bool {
-        matches!(self, Finale::Restoring | Finale::Waiting)
+        matches!(self, Finale::Settling | Finale::Restoring | Finale::Waiting)
     }
 }
 
@@ -41,9 +43,15 @@ impl Person {
     pub(super) fn play_finale(&mut self, session: &mut Session<'_>) {
         let stage = self.stage.clone();
         let next = match self.finale {
-            Finale::Before => {
-                self.restore();
-                Finale::Restoring
+            Finale::Before => Finale::Settling,
+            Finale::Settling if session.sends.are_words() => {
+                stage.put(|board| &mut board.settled, self.at);
+                if stage.are_all_on(|board| &board.settled) {
+                    self.restore();
+                    Finale::Restoring
+                } else {
+                    Finale::Settling
+                }
             }
             Finale::Restoring if self.errands.is_done() => {
                 stage.put(|board| &mut board.restored, self.at);
@@ -89,11 +97,13 @@ impl Person {
         }
     }
 
-    /// Whoever has no voice keeps having none until it enters again.
+    /// Whoever has no voice keeps having none until it enters again; then it must have one.
     fn leave_as_visitor(&mut self, session: &Session<'_>) {
         let without_voice = |(_, seat): &(usize, &Seat)| seat.place == Place::Inside && seat.role == "visitor";
         for (at, _) in session.seats.iter().enumerate().filter(without_voice) {
-            self.errands.add(at, vec![Act::Leave], 1, true);
+            if self.left_for_voice.insert(at) {
+                self.errands.add(at, vec![Act::Leave], 1, true);
+            }
         }
     }
 

@@ -30,6 +30,9 @@ const FIRST_STORM: Duration = Duration::from_millis(700);
 /// How long somebody stays away, in milliseconds: mostly less than the grace of its seats, and sometimes more.
 const RESTS_MS: [u64; 8] = [0, 0, 50, 50, 300, 300, 1500, 6000];
 
+/// How long somebody stays out of a room to which it does not come back at once: longer than the grace and what may pass behind it.
+const OUT: Duration = Duration::from_secs(10);
+
 /// Between two attempts to find a node that lets somebody in.
 const KNOCK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -47,6 +50,8 @@ pub(super) struct Person {
     /// Its own rooms that it has begun to put in order.
     opening: BTreeSet<usize>,
     pub finale: Finale,
+    /// Rooms that it has left so that it has a voice when it enters again.
+    pub left_for_voice: BTreeSet<usize>,
     next_wish: Instant,
     next_storm: Option<Instant>,
     /// How long a server may be silent.
@@ -84,6 +89,7 @@ impl Person {
             errands: Errands::none(),
             opening: BTreeSet::new(),
             finale: Finale::Before,
+            left_for_voice: BTreeSet::new(),
             next_wish: Instant::now(),
             next_storm: None,
             patience: Duration::from_secs(10),
@@ -113,6 +119,9 @@ impl Person {
                 self.heed(news, &mut session.seats);
             }
             seats = std::mem::take(&mut session.seats);
+            if let End::Cut(_) = end {
+                self.stay_out(&mut seats);
+            }
             let over = matches!(end, End::Over);
             match end {
                 End::Close | End::Over => session.close().await,
@@ -153,6 +162,15 @@ impl Person {
         // Nobody says any more how far the run is: then it is over.
         let _ = phase.wait_for(|phase| *phase == Phase::Over).await;
         None
+    }
+
+    /// It does not come back to some of the rooms that are nobody's: there it has to be seen to go.
+    fn stay_out(&mut self, seats: &mut [Seat]) {
+        for (room, seat) in self.stage.cast.rooms.iter().zip(seats) {
+            if room.kind == Kind::Race && self.dice.below(3) == 0 {
+                seat.not_before = Instant::now() + OUT;
+            }
+        }
     }
 
     /// Before it comes back, and where.
@@ -240,7 +258,8 @@ impl Person {
         let owned = self.stage.cast.rooms[room].owner == Some(self.at);
         match self.stage.cast.rooms[room].kind {
             Kind::Fresh => false,
-            Kind::Race => self.stage.phase() > Phase::Setting,
+            // In the end nobody comes back there, so that whoever was cut off has to be seen to go.
+            Kind::Race => matches!(self.stage.phase(), Phase::Safety | Phase::Heal),
             _ if self.finale.is_restoring() => false,
             _ => owned || self.stage.is_on(|board| &board.opened, room),
         }

@@ -54,6 +54,11 @@ impl Sends {
         self.0.len()
     }
 
+    /// Whether nothing is under way but what is said to all.
+    pub fn are_words(&self) -> bool {
+        self.0.values().all(|sent| matches!(sent.act, Act::Say { .. }))
+    }
+
     /// The room of one that has not come to its end.
     pub fn room(&self, send: &str) -> Option<usize> {
         self.0.get(send).map(|sent| sent.room)

@@ -37,6 +37,8 @@ pub(super) struct Board {
     pub opened: BTreeSet<usize>,
     /// Parts that are in all their rooms, for the first time.
     pub arrived: BTreeSet<usize>,
+    /// Parts that wait for nothing that they asked for before the last fault was behind.
+    pub settled: BTreeSet<usize>,
     /// Parts that have put their rooms in order, behind the last fault.
     pub restored: BTreeSet<usize>,
     /// Parts that have shown that everything works for everybody.

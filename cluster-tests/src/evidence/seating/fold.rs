@@ -1,4 +1,4 @@
-//! The fold of a room's entries, as the design says it (design.md, sections 2 and 7), and not as the program does it.
+//! The fold of a room's entries, written anew from what entries mean, and not as the program does it.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,16 @@ impl<'a> Room<'a> {
     fn take(&mut self, entry: &'a Entry, jid: &'a str, nick: &'a str, role: &'a str) -> usize {
         self.nicks.insert(jid, nick);
         let roles = vec![(entry.index, self.occupants.get(nick).map_or(role, |occupant| occupant.role))];
-        self.found.seats.push(Seat { jid, nick, taken: entry, until: None, roles, detached: Vec::new() });
+        self.found.seats.push(Seat {
+            jid,
+            nick,
+            taken: entry,
+            until: None,
+            roles,
+            detached: Vec::new(),
+            via: None,
+            missed: None,
+        });
         self.found.seats.len() - 1
     }
 
@@ -205,6 +214,11 @@ impl<'a> Room<'a> {
     }
 
     fn lose(&mut self, entry: &'a Entry, place: (u32, u32)) {
+        // A node that was taken for dead goes on with its sessions as another life.
+        let went = |seat: &&mut Seat<'_>| seat.via.is_some_and(|(node, life)| node == place.0 && life <= place.1);
+        for seat in self.found.seats.iter_mut().filter(went) {
+            seat.missed.get_or_insert(entry);
+        }
         let there = self.occupants.iter().flat_map(|(nick, occupant)| {
             occupant.sessions.iter().filter(|sitting| sitting.via == Some(place)).map(|sitting| (*nick, sitting.jid))
         });
@@ -246,7 +260,8 @@ impl<'a> Room<'a> {
         let Some(at) = occupant.sessions.iter().position(|sitting| sitting.jid == jid) else { return };
         let sitting = occupant.sessions.remove(at);
         self.nicks.remove(jid);
-        self.found.seats[sitting.seat].until = Some((entry, how));
+        let seat = &mut self.found.seats[sitting.seat];
+        (seat.until, seat.via) = (Some((entry, how)), sitting.via);
     }
 
     fn nick_of(&self, jid: &str) -> Option<&'a str> {
