@@ -16,6 +16,8 @@ use conclave_muc::{Attachment, Session};
 use conclave_xmpp::{BareJid, FullJid};
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
+use crate::incarnation::Incarnation;
+
 pub use receivers::relayed;
 
 /// All bound sessions of the accounts of one shard, as committed. A clone shares everything that is not changed afterwards.
@@ -49,8 +51,8 @@ pub enum SessionRequest {
         /// Where its connection is.
         attachment: Attachment,
     },
-    /// To hold it again: its node was taken for dead, and lives. A later session that holds it by now keeps it; an earlier one has only asked first, and is
-    /// replaced.
+    /// To hold it again: its node was taken for dead, and lives. Whoever holds it by now keeps it, but for an earlier session of the same node: that has only
+    /// asked first, and is replaced.
     Rebind {
         /// This very one.
         session: Session,
@@ -180,11 +182,12 @@ impl BoundSessions {
     ) -> Result<Option<SessionChange>, SessionRefusal> {
         let session = session.clone();
         match self.holder(&session.jid) {
-            Some(holder) if holder.session.id > session.id => Err(SessionRefusal::Replaced),
-            Some(holder) if holder.session.id < session.id => {
+            // The ids of other nodes tell nothing here: their clocks may be wrong.
+            Some(holder) if holder.session.id < session.id && node_of(holder.attachment) == node_of(attachment) => {
                 let replaces = Some(Replaced { session: holder.session.clone(), attachment: holder.attachment });
                 Ok(Some(SessionChange::Bound { session, attachment, priority, replaces }))
             }
+            Some(holder) if holder.session.id != session.id => Err(SessionRefusal::Replaced),
             Some(holder) if holder.attachment == attachment => Ok(None),
             Some(_) => Ok(Some(SessionChange::Moved { session, attachment })),
             None => Ok(Some(SessionChange::Bound { session, attachment, priority, replaces: None })),
@@ -303,4 +306,8 @@ impl BoundSessions {
         self.len -= 1;
         Some(bound)
     }
+}
+
+fn node_of(attachment: Attachment) -> u32 {
+    Incarnation::of(attachment).node
 }

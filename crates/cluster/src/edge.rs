@@ -9,6 +9,7 @@ use conclave_muc::{Audience, SeatChange, Seats, Session, View};
 use conclave_xmpp::{BareJid, Condition, Encoded, StanzaError, StanzaName};
 
 use crate::answer::{Answer, Verdict};
+use crate::bound_sessions::SessionRequest;
 use crate::delivery::{Delivery, Part, Views};
 use crate::frame::Direct;
 use crate::planted;
@@ -156,6 +157,9 @@ impl<H: Clone> Edge<H> {
 
     /// A session asks something. It is asked now, or as soon as there is a home. `now` is in milliseconds of this node's own clock.
     pub fn ask(&mut self, request: Request, now: u64, out: &mut Vec<Output>) {
+        if let Ask::Session(SessionRequest::Unbind { session }) = &request.ask {
+            self.forget_rebinding(session, out);
+        }
         let key = (request.session.id, request.number);
         let place = self.next;
         self.next += 1;
@@ -360,6 +364,20 @@ impl<H: Clone> Edge<H> {
             _ => {}
         }
         out.push(Output::Answered { session, number, verdict: Some(verdict) });
+    }
+
+    /// A session that is bound no more does not ask again to be: a repeat behind its end would bind it for good.
+    fn forget_rebinding(&mut self, of: &Session, out: &mut Vec<Output>) {
+        let all: Vec<((u64, u64), u64)> =
+            self.places.range((of.id, 0)..=(of.id, u64::MAX)).map(|(key, place)| (*key, *place)).collect();
+        for ((session, number), place) in all {
+            let asked = self.waiting.get(&place).map(|waiting| &waiting.request.ask);
+            if matches!(asked, Some(Ask::Session(SessionRequest::Rebind { .. }))) {
+                self.places.remove(&(session, number));
+                self.waiting.remove(&place);
+                out.push(Output::Answered { session, number, verdict: None });
+            }
+        }
     }
 
     /// What a session asked before it left all rooms was decided before that. Where its answer was lost it must not be asked again.

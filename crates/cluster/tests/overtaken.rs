@@ -7,11 +7,12 @@ mod bench;
 use bench::{Bench, HERE, join, open, say, session};
 use conclave_cluster::Sessions;
 use conclave_cluster::answer::{Answer, Verdict};
+use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::delivery::Delivery;
 use conclave_cluster::delivery_codec::Attend;
 use conclave_cluster::edge::{Edge, Output};
 use conclave_cluster::request::{Ask, Request};
-use conclave_muc::Session;
+use conclave_muc::{Attachment, Session};
 use conclave_xmpp::{BareJid, Element, Encoded, Stanza, Timestamp, ns};
 
 fn request(who: &str, number: u64, stanza: Element) -> Request {
@@ -21,6 +22,10 @@ fn request(who: &str, number: u64, stanza: Element) -> Request {
 
 fn gone(who: &str, number: u64) -> Request {
     Request { session: session(who), number, floor: number, ask: Ask::Gone(Vec::new()) }
+}
+
+fn of_session(who: &str, number: u64, what: SessionRequest) -> Request {
+    Request { session: session(who), number, floor: number, ask: Ask::Session(what) }
 }
 
 /// The edge attends by another link: what went by the former one is lost.
@@ -109,6 +114,27 @@ impl Sessions for Nobody {
     }
 
     fn replaced(&self, (): &()) {}
+}
+
+/// Repeated behind the end that is in the log already, it would be bound for good.
+#[test]
+fn an_edge_does_not_ask_again_to_bind_what_is_bound_no_more() {
+    let (mut edge, mut out) = (Edge::new(1), Vec::new());
+    let of_bob =
+        of_session("bob", 60, SessionRequest::Rebind { session: session("bob"), attachment: Attachment(1), priority: None });
+    let of_ann =
+        of_session("ann", 3, SessionRequest::Rebind { session: session("ann"), attachment: Attachment(1), priority: None });
+    let end = of_session("bob", 61, SessionRequest::Unbind { session: session("bob") });
+    edge.joined(Some(1), 0, false, 1, &mut out);
+    for request in [&of_bob, &of_ann, &end] {
+        edge.ask(request.clone(), 0, &mut out);
+    }
+    assert!(out.iter().any(|output| matches!(output, Output::Answered { number: 60, verdict: None, .. })), "{out:?}");
+    out.clear();
+    edge.left(&Nobody, &mut out);
+    edge.joined(Some(1), 0, false, 1, &mut out);
+    let asked = out.iter().filter_map(|output| if let Output::Ask(request) = output { Some(request.number) } else { None });
+    assert_eq!(asked.collect::<Vec<_>>(), [3, 61]);
 }
 
 #[test]

@@ -35,10 +35,10 @@ use crate::sessions::{Bound, End};
 /// Bytes that one read takes, at most. On the stack, so that an idle connection holds none.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
-/// How long a client may take to accept the last words, and the closing of TLS.
+/// How long a client may take to accept the last words, and then the closing of TLS and of the connection.
 const FAREWELL_MAX: Duration = Duration::from_millis(500);
 
-/// Bytes that a client may have under way while it has not heard our last words; more than clients send at once, unless they mean harm.
+/// Bytes that a client had under way and that are heard out before we close, at most: what is on the way at once. Whoever sends on may be reset.
 const UNDER_WAY_MAX: u64 = 256 * 1024;
 
 /// How long a client that is cut off for reading slowly has to take the rest of what was begun, so that it is told why.

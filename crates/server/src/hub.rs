@@ -44,7 +44,7 @@ pub struct Hub {
     homes: Arc<Homes>,
     /// The node itself, where it asks on nobody's behalf.
     own: Session,
-    /// How often this node became another incarnation.
+    /// How often this node became another incarnation, or missed something for good.
     lives: AtomicU64,
     began: Instant,
     bounces: mpsc::Sender<Bounce>,
@@ -148,7 +148,7 @@ impl Hub {
         }
         bound.standing().bound = true;
         if life != self.lives.load(Ordering::SeqCst) {
-            // The life that it was bound by may be over, and whoever bound all anew did not know of it yet.
+            // The life that it was bound by may be over, or its end be missed, and whoever bound all anew did not know of it yet.
             self.rebind(bound);
         }
         Ok(())
@@ -164,6 +164,7 @@ impl Hub {
 
     /// The same for the sessions whose accounts are at home in one shard, of which this node has missed something for good.
     pub fn rebind_of(&self, shard: u16) {
+        self.lives.fetch_add(1, Ordering::SeqCst);
         let all = self.sessions.all().into_iter();
         all.filter(|bound| self.shard_of(&bound.session.jid.to_bare()) == shard).for_each(|bound| self.rebind(&bound));
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::codec::{decode_change, encode_change};
 use super::*;
+use crate::Incarnation;
 
 fn session(jid: &str, id: u64) -> Session {
     Session { jid: FullJid::parse(jid).unwrap(), id }
@@ -276,15 +277,17 @@ fn sent(element: Element) -> String {
 }
 
 #[test]
-fn whoever_binds_again_loses_to_a_later_holder() {
+fn whoever_binds_again_loses_to_any_other_holder_but_an_earlier_one_of_its_node() {
     let rebind = |id, attachment| SessionRequest::Rebind {
         session: Session { jid: FullJid::parse("ada@h/a").unwrap(), id },
         attachment: Attachment(attachment),
         priority: Some(3),
     };
+    let elsewhere = Incarnation { node: 2, number: 1 }.attachment().0;
     let cases = [
         ("free, whatever the limit", vec![bind("ada@h/b", 4, 1)], "ada@h/a #5 @2 3\nada@h/b #4 @1 -\n"),
         ("held by a later one", vec![bind("ada@h/a", 6, 1)], "Replaced"),
+        ("held by an earlier one of another node, by what its clock says", vec![bind("ada@h/a", 4, elsewhere)], "Replaced"),
         ("held by itself", vec![bind("ada@h/a", 5, 2)], "as it is"),
         ("held by itself from its former life", vec![bind("ada@h/a", 5, 1)], "ada@h/a #5 @2 -\n"),
     ];
