@@ -19,6 +19,7 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
 
 fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let mut findings = ghosts(evidence, room);
+    findings.extend(late(evidence, room));
     if room.seating.vague {
         return findings;
     }
@@ -47,8 +48,6 @@ fn ghosts(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let to = order.possibly_at(end);
     let last = last_lines(room);
     let activated = room.shard.map_or(0, |shard| activated(evidence, shard, end));
-    let expired = |seat: &&Seat<'_>| seat.until.is_some_and(|(_, how)| how == Gone::Expired);
-    findings.checked += room.seating.seats.iter().filter(expired).count();
     for seat in room.seating.seats.iter().filter(|seat: &&Seat<'_>| seat.covers(to)) {
         let Some((line, false)) = last.get(seat.jid) else { continue };
         let since = line.at.max(activated).max(quiet_since(evidence));
@@ -59,6 +58,28 @@ fn ghosts(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
         let what =
             format!("{} is still there as {}, {} s after its last session ended", seat.jid, seat.nick, (end - since) / 1_000_000);
         findings.breaches.push(Breach::new(what, &[line]).with(&[seat.taken]));
+    }
+    findings
+}
+
+/// Whose grace was over later than it should. Timers begin anew with a home, and wait while something is broken.
+fn late(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let mut findings = Findings::default();
+    let Some(order) = evidence.order(room) else { return findings };
+    let grace = evidence.run.plan.grace_ms * 1000 + SHOWN_WITHIN;
+    for seat in &room.seating.seats {
+        let (Some((entry, Gone::Expired)), Some(detached)) = (seat.until, seat.detached.last()) else { continue };
+        let over = order.decided(entry.index);
+        let broken = evidence.troubles.iter().filter(|trouble| trouble.begun.at <= over);
+        let quiet = broken.map(|trouble| trouble.ended.map_or(u64::MAX, |line| line.at)).max().unwrap_or(0);
+        let homes = evidence.run.journal.iter().filter(|of| of.shard == entry.shard && matches!(of.deed, Deed::Activate { .. }));
+        let begun = homes.filter(|of| of.index < entry.index).map(|of| order.done(of.index)).max().unwrap_or(0);
+        let since = order.done(detached.index).max(begun).max(quiet);
+        findings.checked += 1;
+        if over > since.saturating_add(grace) {
+            let what = format!("{} has its grace for {} s as {}", seat.jid, (over - since) / 1_000_000, seat.nick);
+            findings.breaches.push(Breach::new(what, &[]).with(&[detached, entry]));
+        }
     }
     findings
 }
@@ -122,6 +143,20 @@ mod tests {
         let text =
             format!("{BOTH}= leave B\nB left itself\nA misses bob\nA misses bob\nA invoke s1\n= say 1 s1 ada A\nA received 1 s1");
         assert_eq!(breach(&text), "A is shown twice that bob goes");
+    }
+
+    #[test]
+    fn a_grace_that_is_over_is_not_late() {
+        let gone = |broken: &str, at: u64| {
+            let cut = "= create A ada\nA joined\n= via=2 join B bob\nB joined\nA sees bob\n@ 1\nB left cut\n= detach 2\n";
+            let said = "@ 2\nA invoke s1\n= say 1 s1 ada A\nA received 1 s1\n";
+            judged(&format!(
+                "{cut}{said}{broken}@ {at}\n= expire B\nA misses bob\nA invoke s2\n= say 2 s2 ada A\nA received 2 s2"
+            ))
+        };
+        assert_eq!(gone("", 36), Verdict::Pass { checked: 2 });
+        assert_eq!(gone("", 39).breaches(), ["B has its grace for 36 s as bob"]);
+        assert!(gone("@ 5\n- fault 1 freeze begun 1\n- fault 1 freeze ended 1\n", 39).passed());
     }
 
     #[test]

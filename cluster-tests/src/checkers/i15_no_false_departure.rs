@@ -93,13 +93,13 @@ fn removed(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
             let proof: Vec<&Line> = stay.joined.into_iter().chain(stay.last_shown()).collect();
             findings.breaches.push(Breach::new(what, &proof).with(&[seat.taken, entry]));
         }
-        findings.breaches.extend(told_wrong(session, stay, seat, how).map(|breach| breach.with(&[entry])));
+        findings.breaches.extend(told_wrong(order, session, stay, seat, how).map(|breach| breach.with(&[entry])));
     }
     findings
 }
 
 /// §16.6: the code that says why. A node that has missed how it was can but say that there was a problem.
-fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, seat: &Seat<'_>, how: Gone) -> Option<Breach> {
+fn told_wrong(order: &Order, session: &Session<'_>, stay: &Stay<'_>, seat: &Seat<'_>, how: Gone) -> Option<Breach> {
     let (line, presence) = stay.told.as_ref()?;
     let codes: &[u16] = match how {
         Gone::Kicked => &[307],
@@ -108,8 +108,8 @@ fn told_wrong(session: &Session<'_>, stay: &Stay<'_>, seat: &Seat<'_>, how: Gone
         Gone::Lost | Gone::Expired => &[333],
         Gone::Left | Gone::Destroyed | Gone::Replaced | Gone::Renamed => return None,
     };
-    let says =
-        codes.iter().any(|code| presence.codes.contains(code)) || (seat.missed.is_some() && presence.codes.contains(&FAILURE));
+    let was_missed = seat.missed.is_some_and(|lost| order.decided(lost.index) <= line.at);
+    let says = codes.iter().any(|code| presence.codes.contains(code)) || (was_missed && presence.codes.contains(&FAILURE));
     let what = || format!("{} is removed, which has the code {codes:?}, and is told {:?}", session.name, presence.codes);
     // Who asked to leave, or was cut off, may have been told of another end first.
     (!says && stay.wishes.is_none()).then(|| Breach::new(what(), &[line]))
@@ -204,6 +204,8 @@ mod tests {
             let wrong = format!("{elsewhere}{knows}\n{told}");
             assert_eq!(breach(&wrong), "B is removed, which has the code [307], and is told [333, 110]", "{knows}");
         }
+        let before = format!("{elsewhere}= role bob none\n{told}= lost 2\n");
+        assert_eq!(breach(&before), "B is removed, which has the code [307], and is told [333, 110]");
     }
 
     #[test]
