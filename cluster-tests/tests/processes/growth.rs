@@ -61,6 +61,19 @@ async fn a_chat_goes_on_while_nodes_come_and_go() {
     assert!([1, 3].contains(&shown), "the home is node {shown}");
 }
 
+/// It wakes up among those who do not let it in, and nobody tells it why; and one that it knows is away, and says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_slept_while_it_was_removed_ends() {
+    let mut cluster = Cluster::start(PROGRAM, 4, &[]);
+    cluster.freeze(3);
+    cluster.await_status(1, "a third that counts as dead", |status| stands(status, 3) == Some(NodeStands::Down));
+    cluster.remove(1, 3);
+    cluster.await_status(1, "three nodes without the third", |status| status.nodes.iter().map(|line| line.node).eq([1, 2, 4]));
+    cluster.kill(4);
+    cluster.thaw(3);
+    cluster.await_end(3);
+}
+
 /// These nodes and no others, each with a replica of everything.
 fn serve_all(status: &ClusterStatus, nodes: &[u32]) -> bool {
     let listed = status.nodes.iter().map(|line| line.node).eq(nodes.iter().copied());
