@@ -56,7 +56,7 @@ pub const PLANTED: &[Planted] = &[
     Planted {
         name: "gap-pull-off",
         what: "An edge is told that it has missed frames for good, though other replicas have them.",
-        proofs: &[simulated("what_a_new_home_lacks_comes_from_another_replica", 0, "I2"), judged(Moderation, 364, "I15")],
+        proofs: &[simulated("what_a_new_home_lacks_comes_from_another_replica", 0, "I2")],
     },
     Planted {
         name: "ghost-sweep-off",
