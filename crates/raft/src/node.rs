@@ -79,6 +79,12 @@ impl Node {
         self.0.transport.set_peers(others);
     }
 
+    /// The highest number that any node had by the time of the peers that were set last, this node's own among them. For clusters that give no number
+    /// twice: whoever has one up to this and is no peer was removed, and is told that it can never come back ([`Node::failed`]).
+    pub fn set_last_given(&self, last: NodeId) {
+        self.0.transport.set_last_given(last);
+    }
+
     /// How each peer is reached.
     pub fn peers(&self) -> Vec<PeerStatus> {
         self.0.transport.status()

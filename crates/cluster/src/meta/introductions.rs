@@ -1,6 +1,6 @@
 //! What may be concluded where a register is behind: of which nodes it may be told by others than its leader, and who is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Meta;
 use super::invitations::INVITED_MAX;
@@ -33,14 +33,6 @@ impl Meta {
     /// Whether a node is known here to be gone: the register has come to its number, and does not have it.
     pub fn is_gone(&self, node: u32) -> bool {
         is_gone(node, &self.nodes, self.last_node)
-    }
-
-    /// Whether a node that was here before has been removed, as those say who do not know it: most of the others that vote in meta. Whoever does not vote may have
-    /// slept since before it came, and of those who vote a minority may.
-    pub fn was_removed(&self, node: u32, unknown_to: &BTreeSet<u32>) -> bool {
-        let was_here = self.nodes.get(&node).is_some_and(|entry| entry.incarnation > 0);
-        let others: Vec<u32> = self.meta_voters().into_iter().filter(|voter| *voter != node).collect();
-        was_here && 2 * others.iter().filter(|voter| unknown_to.contains(*voter)).count() > others.len()
     }
 }
 
@@ -88,18 +80,6 @@ mod tests {
         let mut meta = cluster_of(3);
         meta.apply(&MetaChange::Forget(3));
         assert_eq!([2, 3, 4].map(|node| meta.is_gone(node)), [false, true, false]);
-    }
-
-    #[test]
-    fn who_is_removed_hears_so_from_most_who_vote() {
-        let meta = cluster_of(6);
-        assert_eq!(meta.meta_voters(), [1, 2, 3]);
-        let removed = |node: u32, unknown_to: &[u32]| meta.was_removed(node, &unknown_to.iter().copied().collect());
-        // The last three slept when the sixth came; of those that vote one may have.
-        assert!(!removed(6, &[3, 4, 5]));
-        assert!(removed(6, &[2, 3]));
-        assert!(!removed(3, &[1]) && removed(3, &[1, 2]));
-        assert!(!removed(7, &[1, 2, 3]), "it was never here");
     }
 
     #[test]

@@ -17,6 +17,16 @@ pub(super) const PROTOCOL: u32 = 1;
 /// Bytes of a greeting: names and numbers, and a sentence.
 const FRAME_BYTES_MAX: u32 = 4096;
 
+/// Whether a node belongs to the cluster, as its peers know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Membership {
+    Member,
+    /// It may be one that is not known here so far.
+    Unknown,
+    /// It has been one, or was invited, and is no more: no number is given twice.
+    Removed,
+}
+
 /// What is known about a greeting without having read it: who we are, and what we know of the node it names.
 #[derive(Debug, Clone)]
 pub(super) struct Expected<'a> {
@@ -26,7 +36,7 @@ pub(super) struct Expected<'a> {
     pub dialled: Option<NodeId>,
     /// Its certificate says that it is the node that it claims to be.
     pub certified: bool,
-    pub member: bool,
+    pub membership: Membership,
     pub remembered: Option<Remembered>,
 }
 
@@ -48,8 +58,10 @@ pub(super) fn check(hello: &Hello, expected: &Expected<'_>) -> Result<Remembered
     if !expected.certified {
         return Err(Refusal::Certificate { node, name: identity::name(expected.cluster, node) });
     }
-    if !expected.member {
-        return Err(Refusal::NotAMember(node));
+    match expected.membership {
+        Membership::Member => {}
+        Membership::Unknown => return Err(Refusal::NotAMember(node)),
+        Membership::Removed => return Err(Refusal::Removed(node)),
     }
     let now = read(hello)?;
     match &expected.remembered {

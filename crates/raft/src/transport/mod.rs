@@ -110,6 +110,12 @@ impl Transport {
         self.peers.replace(peers);
     }
 
+    /// The highest number that any node had by the time of the table that was set last. Numbers are never given twice: whoever has one up to this and is not
+    /// in the table was removed, and is told so when it calls.
+    pub fn set_last_given(&self, last: NodeId) {
+        self.peers.set_last_given(last);
+    }
+
     /// The table, without this node.
     pub fn peers(&self) -> BTreeMap<NodeId, String> {
         self.peers.addresses()

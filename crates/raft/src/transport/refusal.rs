@@ -2,9 +2,6 @@
 
 use crate::NodeId;
 
-/// Stands in the text by which a peer says so, which is all that the other side gets.
-pub(super) const NOT_A_MEMBER: &str = "is not a member of this cluster any more";
-
 /// What is wrong with who greets. Each text names the node, says what is wrong, and what a person can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
@@ -24,8 +21,12 @@ pub(super) enum Refusal {
     OtherNode { node: NodeId, dialled: NodeId },
     #[error("who claims to be node {node} shows a certificate that does not say {name}: give it the certificate of that node")]
     Certificate { node: NodeId, name: String },
-    #[error("node {0} {NOT_A_MEMBER}, or not yet: add it first. If it was removed it comes back under a new id.")]
+    #[error("node {0} is not a member of this cluster, as far as is known here: add it first")]
     NotAMember(NodeId),
+    #[error(
+        "node {0} was removed from this cluster, or its invitation has run out: it may be switched off, and its directory deleted. It comes back under a new id."
+    )]
+    Removed(NodeId),
     #[error(
         "node {node} came back with an empty or different data directory (storage {theirs} instead of {ours}); its vote is lost with it. Start it as a new node \
          under a new id; if it has just joined, its token was used for another directory before."
@@ -51,8 +52,11 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the refused one lost something that it needs to be itself: it may never be let in again as it is.
+    /// Whether the refused one is never let in again as it is: it lost something that it needs to be itself, or its membership.
     pub fn unfit(&self) -> bool {
-        matches!(self, Self::Storage { .. } | Self::Incarnation { .. } | Self::Life { .. } | Self::Synced { .. })
+        matches!(
+            self,
+            Self::Removed(_) | Self::Storage { .. } | Self::Incarnation { .. } | Self::Life { .. } | Self::Synced { .. }
+        )
     }
 }

@@ -1,6 +1,5 @@
 //! How a peer is reached, for people and metrics.
 
-use super::refusal::NOT_A_MEMBER;
 use crate::NodeId;
 
 /// A peer, as this node sees it.
@@ -29,11 +28,4 @@ pub enum PeerState {
     Unreachable(String),
     /// Its process is gone for certain.
     Dead,
-}
-
-impl PeerState {
-    /// Whether it says that this node is no member of the cluster: it was removed, or the peer has not heard of it so far.
-    pub fn does_not_know_us(&self) -> bool {
-        matches!(self, PeerState::Refused(reason) if reason.contains(NOT_A_MEMBER))
-    }
 }

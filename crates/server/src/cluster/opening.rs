@@ -173,7 +173,6 @@ async fn registered(inner: &Arc<Inner>, founding: Option<Founding>) -> Result<()
     info!("registered as incarnation {incarnation}");
     inner.me.send_replace(incarnation);
     inner.spawn(registering::stay_registered(inner.clone()));
-    inner.spawn(registering::end_if_refused(inner.clone()));
     inner.spawn(replicas::follow(inner.clone()));
     Ok(())
 }

@@ -40,6 +40,7 @@ pub(super) async fn follow(inner: Arc<Inner>) {
         gone.retain(|node, (_, until)| !known.contains_key(node) && *until > Instant::now());
         let leaving = gone.iter().map(|(node, (address, _))| (*node, address.clone()));
         inner.raft.set_peers(known.clone().into_iter().chain(leaving).map(|(node, address)| (raft_id(node), address)).collect());
+        inner.raft.set_last_given(raft_id(register.last_node()));
         let next = gone.values().map(|(_, until)| *until).min();
         tokio::select! {
             changed = meta.changed() => if changed.is_err() { return },

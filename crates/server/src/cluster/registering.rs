@@ -12,20 +12,13 @@ use super::asking::{ask, decided};
 use super::authority::Authority;
 use super::error::{ClusterError, IdentityError, InviteError, MetaError};
 use super::identity::{NodeRecord, StoredIdentity};
-use super::{ASK_MAX, Cluster, Inner, Token, number_of};
-use crate::ticks;
+use super::{ASK_MAX, Cluster, Inner, Token};
 
 /// What is said before it ends.
 const REMOVED: &str = "this node was removed from its cluster; it may be switched off, and its directory deleted";
 
 /// How long one attempt to register takes before it is said what is waited for.
 const ATTEMPT_MAX: Duration = Duration::from_secs(3);
-
-/// How often a node looks whether it is refused.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// So many looks in a row: then it is not about to be let in.
-const REFUSED_MAX: u32 = 10;
 
 /// Registers this node as a new incarnation, however long that takes, and waits until that is applied here.
 ///
@@ -37,7 +30,6 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
         match decided(inner, &request, ATTEMPT_MAX).await {
             Ok(decided) => break decided,
             Err(MetaError::Refused(refusal)) => return Err(ClusterError::Refused(refusal)),
-            Err(_) if was_removed(inner) => return Err(ClusterError::Failed(REMOVED.to_owned())),
             Err(error) => warn!("waiting for a majority of the cluster's nodes to register with: {error}"),
         }
     };
@@ -52,13 +44,6 @@ pub(super) async fn register(inner: &Inner) -> Result<Incarnation, ClusterError>
             Ok(current(&inner.meta(), inner.node).unwrap_or_default())
         }
     }
-}
-
-/// Whether those that answer say that they do not know this node.
-fn was_removed(inner: &Inner) -> bool {
-    let peers = inner.raft.peers();
-    let unknown_to = peers.iter().filter(|peer| peer.state.does_not_know_us()).filter_map(|peer| number_of(peer.node));
-    inner.meta().was_removed(inner.node, &unknown_to.collect())
 }
 
 fn request(inner: &Inner) -> MetaRequest {
@@ -104,16 +89,6 @@ pub(super) async fn stay_registered(inner: Arc<Inner>) {
             return;
         }
     }
-}
-
-/// Ends a node that was removed while it was away, or too slow to hear of it from the register: nobody lets it in any more to tell it.
-pub(super) async fn end_if_refused(inner: Arc<Inner>) {
-    let (mut ticks, mut refused) = (ticks::every(LOOK), 0);
-    while refused < REFUSED_MAX {
-        ticks.tick().await;
-        refused = if was_removed(&inner) { refused + 1 } else { 0 };
-    }
-    inner.fail(REMOVED.to_owned());
 }
 
 fn adopt(inner: &Inner, incarnation: Incarnation) {

@@ -28,8 +28,8 @@ async fn a_revoked_peer_is_cut_off_at_once_and_both_say_why() {
         assert_eq!(timeout(LIMIT, call).await.unwrap().unwrap().unwrap_err().code(), Code::Unavailable);
     }
     let reason = second.refused(ONE).await;
-    assert!(reason.starts_with("node 1 refuses this node: node 2 is not a member of this cluster any more"), "{reason}");
-    assert!(second.ask(ONE).await.unwrap_err().message().contains("not a member of this cluster any more"));
+    assert!(reason.starts_with("node 1 refuses this node: node 2 is not a member of this cluster"), "{reason}");
+    assert!(second.ask(ONE).await.unwrap_err().message().contains("not a member of this cluster"));
     assert_eq!(first.ask(TWO).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(heard.count("a connection was not let in: node 2 is not a member"), 1, "{}", heard.text());
     // Nobody took that for a death.
@@ -38,6 +38,22 @@ async fn a_revoked_peer_is_cut_off_at_once_and_both_say_why() {
     first.meets(&[(TWO, two.address)]);
     first.connected(TWO).await;
     second.connected(ONE).await;
+}
+
+/// One word of one peer is enough, for it can only be true: numbers are given in order and never twice.
+#[tokio::test]
+async fn who_was_removed_is_told_that_it_can_never_come_back_and_who_is_new_is_not() {
+    let (first, one, second, _two) = pair(&Authority::new()).await;
+    first.meets(&[]);
+    first.transport.set_last_given(ONE);
+    let reason = second.refused(ONE).await;
+    assert!(reason.contains("not a member of this cluster, as far as is known here"), "{reason}");
+    assert!(timeout(Duration::ZERO, second.transport.refused_as_unfit()).await.is_err(), "its number is not given yet");
+    first.transport.set_last_given(TWO);
+    second.meets(&[]);
+    second.meets(&[(ONE, one.address)]);
+    let told = timeout(LIMIT, second.transport.refused_as_unfit()).await.unwrap();
+    assert!(told.starts_with("node 1 refuses this node: node 2 was removed from this cluster"), "{told}");
 }
 
 #[tokio::test]

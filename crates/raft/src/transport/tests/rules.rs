@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::{CLUSTER, ONE, TWO};
 use crate::transport::Remembered;
-use crate::transport::hello::{Expected, PROTOCOL, check};
+use crate::transport::hello::{Expected, Membership, PROTOCOL, check};
 use crate::wire::Hello;
 
 /// Node 2 greets node 1.
@@ -20,7 +20,8 @@ pub fn welcome() -> (Hello, Expected<'static>) {
         synced: 100,
         to: ONE.0,
     };
-    let expected = Expected { cluster: CLUSTER, us: ONE, dialled: None, certified: true, member: true, remembered: None };
+    let expected =
+        Expected { cluster: CLUSTER, us: ONE, dialled: None, certified: true, membership: Membership::Member, remembered: None };
     (hello, expected)
 }
 
@@ -64,7 +65,7 @@ fn welcome_is_who_is_the_same_as_before_or_new() {
 
 #[test]
 fn refusals_say_what_is_wrong_and_what_to_do() {
-    let cases: [(Change, Expect); 14] = [
+    let cases: [(Change, Expect); 15] = [
         (
             |hello, _| hello.protocol = 2,
             expect![
@@ -89,9 +90,13 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
             ],
         ),
         (
-            |_, expected| expected.member = false,
+            |_, expected| expected.membership = Membership::Unknown,
+            expect!["node 2 is not a member of this cluster, as far as is known here: add it first"],
+        ),
+        (
+            |_, expected| expected.membership = Membership::Removed,
             expect![
-                "node 2 is not a member of this cluster any more, or not yet: add it first. If it was removed it comes back under a new id."
+                "unfit: node 2 was removed from this cluster, or its invitation has run out: it may be switched off, and its directory deleted. It comes back under a new id."
             ],
         ),
         (
@@ -159,7 +164,7 @@ fn the_first_fault_is_told() {
         |hello, _| hello.cluster = "other".to_owned(),
         |hello, _| hello.to = 3,
         |_, expected| expected.certified = false,
-        |_, expected| expected.member = false,
+        |_, expected| expected.membership = Membership::Unknown,
         |hello, _| hello.storage = Bytes::from_static(&[0x23; 16]),
     ];
     for first in 0..faults.len() {
