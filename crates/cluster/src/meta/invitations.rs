@@ -36,16 +36,16 @@ impl Meta {
 /// Since when the leader of meta has seen which invitation open. A new leader begins anew. Times are the leader's own, from any beginning: what calendars said
 /// when a node was invited, and what they say later, may be hours apart.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct OpenInvitations {
     term: Option<u64>,
     since: BTreeMap<u32, Duration>,
 }
 
-impl Waiting {
+impl OpenInvitations {
     /// Which of those that are open have been so for too long, as the leader of this term sees it.
     pub fn look(&mut self, term: u64, now: Duration, open: &BTreeSet<u32>, max: Duration) -> Vec<u32> {
         if self.term != Some(term) {
-            *self = Waiting { term: Some(term), since: BTreeMap::new() };
+            *self = OpenInvitations { term: Some(term), since: BTreeMap::new() };
         }
         self.since.retain(|node, _| open.contains(node));
         let over = |node: &u32| now.saturating_sub(*self.since.entry(*node).or_insert(now)) >= max;
@@ -58,28 +58,28 @@ mod tests {
     use super::*;
 
     /// At so many minutes, where an hour is too long.
-    fn look(waiting: &mut Waiting, term: u64, minutes: u64, open: &[u32]) -> Vec<u32> {
+    fn look(seen: &mut OpenInvitations, term: u64, minutes: u64, open: &[u32]) -> Vec<u32> {
         let open = open.iter().copied().collect();
-        waiting.look(term, Duration::from_secs(60 * minutes), &open, Duration::from_secs(3600))
+        seen.look(term, Duration::from_secs(60 * minutes), &open, Duration::from_secs(3600))
     }
 
     #[test]
     fn an_invitation_runs_out_an_hour_after_the_leader_saw_it_first() {
-        let mut waiting = Waiting::default();
-        assert_eq!(look(&mut waiting, 1, 0, &[4]), []);
-        assert_eq!(look(&mut waiting, 1, 30, &[4, 5]), []);
-        assert_eq!(look(&mut waiting, 1, 60, &[4, 5]), [4]);
+        let mut seen = OpenInvitations::default();
+        assert_eq!(look(&mut seen, 1, 0, &[4]), []);
+        assert_eq!(look(&mut seen, 1, 30, &[4, 5]), []);
+        assert_eq!(look(&mut seen, 1, 60, &[4, 5]), [4]);
         // Until it is withdrawn.
-        assert_eq!(look(&mut waiting, 1, 60, &[4, 5]), [4]);
-        assert_eq!(look(&mut waiting, 1, 60, &[5]), []);
-        assert_eq!(look(&mut waiting, 1, 90, &[4, 5]), [5], "node 4 is another invitation");
+        assert_eq!(look(&mut seen, 1, 60, &[4, 5]), [4]);
+        assert_eq!(look(&mut seen, 1, 60, &[5]), []);
+        assert_eq!(look(&mut seen, 1, 90, &[4, 5]), [5], "node 4 is another invitation");
     }
 
     #[test]
     fn a_new_leader_begins_to_count() {
-        let mut waiting = Waiting::default();
-        assert_eq!(look(&mut waiting, 1, 0, &[4]), []);
-        assert_eq!(look(&mut waiting, 2, 60, &[4]), []);
-        assert_eq!(look(&mut waiting, 2, 120, &[4]), [4]);
+        let mut seen = OpenInvitations::default();
+        assert_eq!(look(&mut seen, 1, 0, &[4]), []);
+        assert_eq!(look(&mut seen, 2, 60, &[4]), []);
+        assert_eq!(look(&mut seen, 2, 120, &[4]), [4]);
     }
 }

@@ -1,7 +1,7 @@
 //! What the cluster knows of itself: its nodes and their lives, where the shards are, the accounts, and the settings of the service.
 //!
 //! `decide` has the rules and runs where the meta group is led, one request at a time; `apply` folds what was decided, on every node alike.
-//! What a leader notes for itself is in no log, and begins anew with the next one: [`Liveness`] and [`Waiting`].
+//! What a leader notes for itself is in no log, and begins anew with the next one: [`Liveness`] and [`OpenInvitations`].
 
 mod balance;
 pub mod codec;
@@ -28,7 +28,7 @@ use crate::lives::Lives;
 
 pub use feature_level::{FEATURE_LEVEL, FEATURE_LEVEL_FIRST};
 pub use introductions::Acquaintance;
-pub use invitations::Waiting;
+pub use invitations::OpenInvitations;
 pub use liveness::{Limits, Liveness, Silence};
 pub use placement::REPLICAS;
 pub use register::{NodeEntry, NodeState};

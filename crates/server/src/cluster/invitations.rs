@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conclave_cluster::meta::{MetaRequest, Waiting};
+use conclave_cluster::meta::{MetaRequest, OpenInvitations};
 use conclave_raft::Leader;
 use tracing::{debug, info};
 
@@ -16,13 +16,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Withdraws invitations, while this node leads meta.
 pub(super) async fn withdraw(inner: Arc<Inner>) {
-    let mut waiting = Waiting::default();
+    let mut seen = OpenInvitations::default();
     let mut ticks = ticks::every(LOOK);
     loop {
         ticks.tick().await;
         let Leader::Us(leadership) = inner.meta_group.leader().now() else { continue };
         let (open, max) = (inner.meta().open_invitations(), inner.settings.timing.invitation_max);
-        for node in waiting.look(leadership.term(), inner.now(), &open, max) {
+        for node in seen.look(leadership.term(), inner.now(), &open, max) {
             match decide(&inner, &MetaRequest::Withdraw { node }).await {
                 // It may have come while this waited for its turn.
                 Outcome::Judged { .. } if inner.meta().nodes().contains_key(&node) => {}
