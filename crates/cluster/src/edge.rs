@@ -368,26 +368,32 @@ impl<H: Clone> Edge<H> {
 
     /// A session that is bound no more does not ask again to be: a repeat behind its end would bind it for good.
     fn forget_rebinding(&mut self, of: &Session, out: &mut Vec<Output>) {
-        let all: Vec<((u64, u64), u64)> =
-            self.places.range((of.id, 0)..=(of.id, u64::MAX)).map(|(key, place)| (*key, *place)).collect();
-        for ((session, number), place) in all {
-            let asked = self.waiting.get(&place).map(|waiting| &waiting.request.ask);
-            if matches!(asked, Some(Ask::Session(SessionRequest::Rebind { .. }))) {
-                self.places.remove(&(session, number));
-                self.waiting.remove(&place);
-                out.push(Output::Answered { session, number, verdict: None });
-            }
+        let is_rebinding = |ask: &Ask| matches!(ask, Ask::Session(SessionRequest::Rebind { .. }));
+        for request in self.take_waiting(of.id, u64::MAX, is_rebinding) {
+            out.push(Output::Answered { session: of.id, number: request.number, verdict: None });
         }
     }
 
     /// What a session asked before it left all rooms was decided before that. Where its answer was lost it must not be asked again.
     fn forget_before(&mut self, gone: &Request, sessions: &impl Sessions<Handle = H>, out: &mut Vec<Output>) {
-        let before = (gone.session.id, 0)..(gone.session.id, gone.number);
-        let before: Vec<(u64, u64)> = self.places.range(before).map(|(key, _)| *key).collect();
-        for waiting in before.iter().filter_map(|key| self.waiting.remove(&self.places.remove(key)?)).collect::<Vec<_>>() {
+        for request in self.take_waiting(gone.session.id, gone.number, |_| true) {
             let text = "the answer to this was lost before you left; whether it was carried out is not known";
-            give_up(&waiting.request, &StanzaError::wait(text), sessions, out);
+            give_up(&request, &StanzaError::wait(text), sessions, out);
         }
+    }
+
+    /// Takes out what of these requests of a session waits, with numbers below this one.
+    fn take_waiting(&mut self, session: u64, below: u64, which: impl Fn(&Ask) -> bool) -> Vec<Request> {
+        let places: Vec<((u64, u64), u64)> =
+            self.places.range((session, 0)..(session, below)).map(|(key, place)| (*key, *place)).collect();
+        let mut taken = Vec::new();
+        for (key, place) in places {
+            if self.waiting.get(&place).is_some_and(|waiting| which(&waiting.request.ask)) {
+                self.places.remove(&key);
+                taken.extend(self.waiting.remove(&place).map(|waiting| waiting.request));
+            }
+        }
+        taken
     }
 
     fn acknowledge(&mut self, out: &mut Vec<Output>) {
