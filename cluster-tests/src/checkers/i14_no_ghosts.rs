@@ -47,7 +47,7 @@ fn ghosts(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     let grace = evidence.run.plan.grace_ms * 1000 + SHOWN_WITHIN;
     let to = order.possibly_at(end);
     let last = last_lines(room);
-    let activated = room.shard.map_or(0, |shard| activated(evidence, shard, end));
+    let activated = room.shard.map_or(0, |shard| activated(evidence, shard, to)).min(end);
     for seat in room.seating.seats.iter().filter(|seat: &&Seat<'_>| seat.covers(to)) {
         let Some((line, false)) = last.get(seat.jid) else { continue };
         let since = line.at.max(activated).max(quiet_since(evidence));
@@ -72,9 +72,7 @@ fn late(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
         let over = order.decided(entry.index);
         let broken = evidence.troubles.iter().filter(|trouble| trouble.begun.at <= over);
         let quiet = broken.map(|trouble| trouble.ended.map_or(u64::MAX, |line| line.at)).max().unwrap_or(0);
-        let homes = evidence.run.journal.iter().filter(|of| of.shard == entry.shard && matches!(of.deed, Deed::Activate { .. }));
-        let begun = homes.filter(|of| of.index < entry.index).map(|of| order.done(of.index)).max().unwrap_or(0);
-        let since = order.done(detached.index).max(begun).max(quiet);
+        let since = order.done(detached.index).max(activated(evidence, entry.shard, entry.index)).max(quiet);
         findings.checked += 1;
         if over > since.saturating_add(grace) {
             let what = format!("{} has its grace for {} s as {}", seat.jid, (over - since) / 1_000_000, seat.nick);
@@ -97,11 +95,12 @@ fn last_lines<'a>(room: &Room<'a>) -> BTreeMap<&'a str, (&'a Line, bool)> {
     last
 }
 
-/// When the last home of a shard began, at the earliest: its timers begin anew with it.
-fn activated(evidence: &Evidence<'_>, shard: u16, before: u64) -> u64 {
+/// When the home of a shard that was the last up to an index had surely begun: its timers begin anew with it.
+fn activated(evidence: &Evidence<'_>, shard: u16, index: u64) -> u64 {
     let Some(order) = evidence.orders.get(&shard) else { return 0 };
-    let homes = evidence.run.journal.iter().filter(|entry| entry.shard == shard && matches!(entry.deed, Deed::Activate { .. }));
-    homes.map(|entry| order.done(entry.index).min(before)).max().unwrap_or(0)
+    let of_shard = evidence.run.journal.iter().filter(|entry| entry.shard == shard && entry.index <= index);
+    let homes = of_shard.filter(|entry| matches!(entry.deed, Deed::Activate { .. }));
+    homes.map(|entry| order.done(entry.index)).max().unwrap_or(0)
 }
 
 /// Since when nothing was broken any more.

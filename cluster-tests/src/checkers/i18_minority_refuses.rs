@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Asked, Evidence, Trouble};
+use crate::faults::Class;
 use crate::history::{Event, Line};
 use crate::verdict::{Breach, Findings, Verdict};
 
@@ -14,12 +15,10 @@ const ANSWERS_WITHIN: u64 = 7_000_000;
 /// So long before a cut is written down as taken back it is taken back already, in microseconds.
 const TAKEN_BACK: u64 = 200_000;
 
-/// Where nodes come and go for good, replicas move, and those that there are in the end say nothing of those that there were.
-const MOVING: [&str; 5] = ["grow", "shrink", "grow_while_cut", "wiped_disk", "old_backup"];
-
 /// Checks everything that was asked for through a node while it was cut off with a minority.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
-    if evidence.run.plan.faults.iter().any(|class| MOVING.contains(&class.as_str())) {
+    // The replicas of the end say nothing of those that there were before they moved.
+    if evidence.run.plan.faults.iter().filter_map(|name| Class::named(name)).any(Class::moves_replicas) {
         return Verdict::Untested("replicas moved, and nobody knows which there were".to_owned());
     }
     let replicas = replicas(evidence);

@@ -203,6 +203,11 @@ impl Class {
         }
     }
 
+    /// Whether a node comes into the cluster or goes out of it for good, so that replicas move.
+    pub fn moves_replicas(self) -> bool {
+        matches!(self, Class::WipedDisk | Class::OldBackup | Class::Grow | Class::Shrink | Class::GrowWhileCut)
+    }
+
     /// Nodes that a cluster must have for it to mean anything.
     pub fn nodes_min(self) -> usize {
         self.traits().nodes_min
