@@ -71,18 +71,14 @@ impl Node {
     }
 
     /// Who may talk to this node, and where each is reached (`host:port`). This node itself may be among them. A peer that is no longer named is cut off.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
+    /// `last` is the highest number that any node had by then. Numbers are never given twice: whoever has one up to this, and is not named, was removed, and is
+    /// told that it can never come back ([`Node::failed`]). None where numbers say nothing: then it may try for ever.
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, last: Option<NodeId>) {
         let others: BTreeMap<_, _> = peers.into_iter().filter(|(node, _)| *node != self.0.id).collect();
         if !others.is_empty() {
             self.0.disk.set_not_alone();
         }
-        self.0.transport.set_peers(others);
-    }
-
-    /// The highest number that any node had by the time of the peers that were set last, this node's own among them. For clusters that give no number
-    /// twice: whoever has one up to this and is no peer was removed, and is told that it can never come back ([`Node::failed`]).
-    pub fn set_last_given(&self, last: NodeId) {
-        self.0.transport.set_last_given(last);
+        self.0.transport.set_peers(others, last);
     }
 
     /// How each peer is reached.
@@ -90,7 +86,8 @@ impl Node {
         self.0.transport.status()
     }
 
-    /// Changes whenever a node is refused that has proved its number, and was not named by [`Node::set_peers`]: it may be one that is not known here yet.
+    /// Changes whenever a node is refused that has proved its number, was not named by [`Node::set_peers`], and is not known to have been removed: it may be
+    /// one that is not known here yet.
     pub fn strangers(&self) -> watch::Receiver<Option<NodeId>> {
         self.0.transport.strangers()
     }
@@ -158,7 +155,7 @@ impl Node {
         consensus::forget(&self.0, group).await;
     }
 
-    /// Waits until the node can do no more good, and says why: a group has failed, or the peers refuse this node for good. End the process then.
+    /// Waits until the node can do no more good, and says why: a group has failed, or the peers refuse this node for good, as one that was removed or lost its data. End the process then.
     pub async fn failed(&self) -> String {
         let mut failure = self.0.failure.subscribe();
         match failure.wait_for(Option::is_some).await.map(|reason| reason.clone()) {

@@ -40,7 +40,7 @@ impl Trial {
             };
             nodes.insert(id, Node::open(settings, listener).await.unwrap());
         }
-        nodes.values().for_each(|node| node.set_peers(addresses.clone()));
+        nodes.values().for_each(|node| node.set_peers(addresses.clone(), None));
         let mut groups = BTreeMap::new();
         for (id, node) in nodes.iter().rev() {
             let started = if *id == 1 { node.create(GROUP, &[1, 2, 3].map(NodeId)).await } else { node.start(GROUP).await };

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use super::Remembered;
-use super::hello::{Expected, Membership, read_frame, write_frame};
+use super::hello::{Absence, Expected, read_frame, write_frame};
 use super::identity::says;
 use super::local::Local;
 use super::peer::Peer;
@@ -79,7 +79,7 @@ where
     let answer: Answer = read_frame(stream).await?;
     let hello = answered(local, node, answer)?;
     let hello = hello.ok_or_else(|| Failure::Refused(Refusal::Malformed("a welcome without a hello".to_owned()).to_string()))?;
-    match local.acquaintances.admit(&hello, expected(local, &hello, Some(node), Membership::Member, shown)).await {
+    match local.acquaintances.admit(&hello, expected(local, &hello, Some(node), None, shown)).await {
         Ok(peer) => {
             write_frame(stream, &Answer::default()).await?;
             Ok(peer)
@@ -108,13 +108,14 @@ where
         return Err(refuse(stream, &Refusal::Stopping(local.node)).await);
     }
     let node = NodeId(hello.node);
-    let (peer, membership) = peers.find(node);
-    let admitted = local.acquaintances.admit(&hello, expected(local, &hello, None, membership, shown)).await;
+    let peer = peers.find(node);
+    let absent = peer.as_ref().err().copied();
+    let admitted = local.acquaintances.admit(&hello, expected(local, &hello, None, absent, shown)).await;
     let (peer, now) = match (peer, admitted) {
-        (Some(peer), Ok(now)) => (peer, now),
-        (None, Ok(_)) => return Err(refuse(stream, &Refusal::NotAMember(node)).await),
+        (Ok(peer), Ok(now)) => (peer, now),
+        (Err(absence), Ok(_)) => return Err(refuse(stream, &absence.refusal(node)).await),
         (peer, Err(refusal)) => {
-            if let Some(peer) = peer.filter(|_| refusal.unfit()) {
+            if let Some(peer) = peer.ok().filter(|_| refusal.unfit()) {
                 peer.is_refused(refusal.to_string());
             }
             if let Refusal::NotAMember(stranger) = &refusal {
@@ -132,11 +133,11 @@ fn expected<'a>(
     local: &'a Local,
     hello: &Hello,
     dialled: Option<NodeId>,
-    membership: Membership,
+    absent: Option<Absence>,
     shown: &[CertificateDer<'_>],
 ) -> Expected<'a> {
     let certified = shown.first().is_some_and(|certificate| says(certificate, &local.cluster, NodeId(hello.node)));
-    Expected { cluster: &local.cluster, us: local.node, dialled, certified, membership, remembered: None }
+    Expected { cluster: &local.cluster, us: local.node, dialled, certified, absent, remembered: None }
 }
 
 /// What the other said of us.

@@ -17,14 +17,22 @@ pub(super) const PROTOCOL: u32 = 1;
 /// Bytes of a greeting: names and numbers, and a sentence.
 const FRAME_BYTES_MAX: u32 = 4096;
 
-/// Whether a node belongs to the cluster, as its peers know it.
+/// Why a node is not among the peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Membership {
-    Member,
-    /// It may be one that is not known here so far.
+pub(super) enum Absence {
+    /// It may be a member that is not known here so far.
     Unknown,
-    /// It has been one, or was invited, and is no more: no number is given twice.
+    /// It was a member, or was invited, and is no more: no number is given twice.
     Removed,
+}
+
+impl Absence {
+    pub fn refusal(self, node: NodeId) -> Refusal {
+        match self {
+            Self::Unknown => Refusal::NotAMember(node),
+            Self::Removed => Refusal::Removed(node),
+        }
+    }
 }
 
 /// What is known about a greeting without having read it: who we are, and what we know of the node it names.
@@ -36,7 +44,8 @@ pub(super) struct Expected<'a> {
     pub dialled: Option<NodeId>,
     /// Its certificate says that it is the node that it claims to be.
     pub certified: bool,
-    pub membership: Membership,
+    /// It is no peer.
+    pub absent: Option<Absence>,
     pub remembered: Option<Remembered>,
 }
 
@@ -58,10 +67,8 @@ pub(super) fn check(hello: &Hello, expected: &Expected<'_>) -> Result<Remembered
     if !expected.certified {
         return Err(Refusal::Certificate { node, name: identity::name(expected.cluster, node) });
     }
-    match expected.membership {
-        Membership::Member => {}
-        Membership::Unknown => return Err(Refusal::NotAMember(node)),
-        Membership::Removed => return Err(Refusal::Removed(node)),
+    if let Some(absence) = expected.absent {
+        return Err(absence.refusal(node));
     }
     let now = read(hello)?;
     match &expected.remembered {

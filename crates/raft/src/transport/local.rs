@@ -31,7 +31,7 @@ pub(super) struct Local {
     pub deaths: broadcast::Sender<Death>,
     /// What a peer said when it refused us for good.
     pub unfit: watch::Sender<Option<String>>,
-    /// Who called last of those that are certified and no peers.
+    /// Who called last of those that are certified, no peers, and perhaps new.
     pub strangers: watch::Sender<Option<NodeId>>,
     /// Ends every connection.
     pub stop: CancellationToken,

@@ -105,15 +105,10 @@ impl Transport {
     }
 
     /// Who may speak to us, and where each is reached (`host:port`). Replaces the table there was: who is in it no more is revoked, its connections
-    /// are closed at once, both ways, and new ones refused. This node itself may be named.
-    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>) {
-        self.peers.replace(peers);
-    }
-
-    /// The highest number that any node had by the time of the table that was set last. Numbers are never given twice: whoever has one up to this and is not
-    /// in the table was removed, and is told so when it calls.
-    pub fn set_last_given(&self, last: NodeId) {
-        self.peers.set_last_given(last);
+    /// are closed at once, both ways, and new ones refused. This node itself may be named. `last` is the highest number that any node had by then, if
+    /// that is known: whoever has one up to this, and is not in the table, was removed, and is told so when it calls.
+    pub fn set_peers(&self, peers: BTreeMap<NodeId, String>, last: Option<NodeId>) {
+        self.peers.replace(peers, last);
     }
 
     /// The table, without this node.
@@ -158,8 +153,8 @@ impl Transport {
         }
     }
 
-    /// Waits until a peer refuses this node because of what is in its data directory (another one, an old copy, a part of it), and says what the peer
-    /// said. The node can do no good from then on.
+    /// Waits until a peer refuses this node for good, because of what is in its data directory (another one, an old copy, a part of it) or because it was
+    /// removed, and says what the peer said. The node can do no good from then on.
     pub async fn refused_as_unfit(&self) -> String {
         let mut unfit = self.local.unfit.subscribe();
         match unfit.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
@@ -169,7 +164,7 @@ impl Transport {
         }
     }
 
-    /// Changes whenever somebody is refused who has the certificate of a node, and is no peer. Who that was.
+    /// Changes whenever somebody is refused who has the certificate of a node, is no peer, and may be a new one. Who that was.
     pub fn strangers(&self) -> watch::Receiver<Option<NodeId>> {
         self.local.strangers.subscribe()
     }

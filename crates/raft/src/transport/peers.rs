@@ -1,12 +1,11 @@
 //! The table of peers: who may speak to us, and where they are reached.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::PeerStatus;
 use super::dialler::Dialler;
-use super::hello::Membership;
+use super::hello::Absence;
 use super::local::Local;
 use super::peer::Peer;
 use crate::NodeId;
@@ -14,41 +13,40 @@ use crate::NodeId;
 /// All peers, each with the task that keeps our connection to it up.
 pub(super) struct Peers {
     local: Arc<Local>,
-    table: RwLock<BTreeMap<NodeId, Arc<Peer>>>,
-    last_given: AtomicU64,
+    table: RwLock<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    peers: BTreeMap<NodeId, Arc<Peer>>,
+    /// The highest number that anybody had by then.
+    last: Option<NodeId>,
 }
 
 impl Peers {
     pub fn new(local: Arc<Local>) -> Self {
-        Self { local, table: RwLock::default(), last_given: AtomicU64::new(0) }
+        Self { local, table: RwLock::default() }
     }
 
     pub fn get(&self, node: NodeId) -> Option<Arc<Peer>> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
+        self.find(node).ok()
     }
 
-    /// The same, and what its absence means.
-    pub fn find(&self, node: NodeId) -> (Option<Arc<Peer>>, Membership) {
-        // Read first, for it is written last: whoever had its number by then is in the table that is read now.
-        let last = NodeId(self.last_given.load(Ordering::Acquire));
-        let peer = self.get(node);
-        let membership = match &peer {
-            Some(_) => Membership::Member,
-            None if node <= last => Membership::Removed,
-            None => Membership::Unknown,
-        };
-        (peer, membership)
-    }
-
-    /// Behind the table that says so.
-    pub fn set_last_given(&self, last: NodeId) {
-        self.last_given.store(last.0, Ordering::Release);
+    /// The same, or why it is not there.
+    pub fn find(&self, node: NodeId) -> Result<Arc<Peer>, Absence> {
+        let table = self.read();
+        match table.peers.get(&node) {
+            Some(peer) => Ok(peer.clone()),
+            None if Some(node) <= table.last => Err(Absence::Removed),
+            None => Err(Absence::Unknown),
+        }
     }
 
     /// Who is named no more is cut off; who is named with another address is connected to anew.
-    pub fn replace(&self, peers: BTreeMap<NodeId, String>) {
+    pub fn replace(&self, peers: BTreeMap<NodeId, String>, last: Option<NodeId>) {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.retain(|node, peer| {
+        table.last = last;
+        table.peers.retain(|node, peer| {
             let stays = peers.contains_key(node);
             if !stays {
                 tracing::info!(%node, "no peer any more; its connections are closed");
@@ -57,11 +55,11 @@ impl Peers {
             stays
         });
         for (node, address) in peers.into_iter().filter(|(node, _)| *node != self.local.node) {
-            match table.get(&node) {
+            match table.peers.get(&node) {
                 Some(peer) => {
                     peer.address.send_if_modified(|before| std::mem::replace(before, address.clone()) != address);
                 }
-                None => drop(table.insert(node, self.begin(node, address))),
+                None => drop(table.peers.insert(node, self.begin(node, address))),
             }
         }
     }
@@ -74,11 +72,14 @@ impl Peers {
     }
 
     pub fn addresses(&self) -> BTreeMap<NodeId, String> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.iter().map(|(node, peer)| (*node, peer.address.borrow().clone())).collect()
+        self.read().peers.iter().map(|(node, peer)| (*node, peer.address.borrow().clone())).collect()
     }
 
     pub fn status(&self) -> Vec<PeerStatus> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).values().map(|peer| peer.status()).collect()
+        self.read().peers.values().map(|peer| peer.status()).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Refusal {
     OtherNode { node: NodeId, dialled: NodeId },
     #[error("who claims to be node {node} shows a certificate that does not say {name}: give it the certificate of that node")]
     Certificate { node: NodeId, name: String },
-    #[error("node {0} is not a member of this cluster, as far as is known here: add it first")]
+    #[error("node {0} is not known here so far: if it was invited, it is let in as soon as this node hears of it")]
     NotAMember(NodeId),
     #[error(
         "node {0} was removed from this cluster, or its invitation has run out: it may be switched off, and its directory deleted. It comes back under a new id."

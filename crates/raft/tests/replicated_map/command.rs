@@ -112,7 +112,7 @@ async fn set_peers(server: &Server, peers: &[&str]) -> Result<String, String> {
         let (node, address) = peer.split_once('=').ok_or("peers are NODE=HOST:PORT")?;
         table.insert(node_id(node)?, address.to_owned());
     }
-    server.node.set_peers(table);
+    server.node.set_peers(table, None);
     for group in server.node.stored_groups() {
         if server.group(group).is_none() {
             let (group, applied) = server.node.start(group).await.map_err(|error| error.to_string())?;

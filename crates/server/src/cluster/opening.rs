@@ -37,7 +37,8 @@ pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replic
     let service = Service::default();
     let services = services.add_service(MetaServer::new(service.clone()));
     let raft = conclave_raft::Node::open_with(raft_settings(&settings, &identity), listener, services).await?;
-    raft.set_peers(identity.record.peers.iter().map(|(node, address)| (raft_id(*node), address.clone())).collect());
+    let peers = identity.record.peers.iter().map(|(node, address)| (raft_id(*node), address.clone())).collect();
+    raft.set_peers(peers, None);
     let founding = identity::founding(&settings.dir)?;
     let (meta_group, steps) = meta_group(&raft, founding.is_some()).await?;
     let published = Published::new();

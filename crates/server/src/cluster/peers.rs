@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::{Inner, identity, raft_id};
 
-/// Whoever is removed hears of it in this time, and then nothing more.
+/// Whoever is removed hears what led to it in this time, and from then on only that it was.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// All peers refuse a node for so long: then it is no accident.
@@ -39,8 +39,8 @@ pub(super) async fn follow(inner: Arc<Inner>) {
         }
         gone.retain(|node, (_, until)| !known.contains_key(node) && *until > Instant::now());
         let leaving = gone.iter().map(|(node, (address, _))| (*node, address.clone()));
-        inner.raft.set_peers(known.clone().into_iter().chain(leaving).map(|(node, address)| (raft_id(node), address)).collect());
-        inner.raft.set_last_given(raft_id(register.last_node()));
+        let peers = known.clone().into_iter().chain(leaving).map(|(node, address)| (raft_id(node), address)).collect();
+        inner.raft.set_peers(peers, Some(raft_id(register.last_node())));
         let next = gone.values().map(|(_, until)| *until).min();
         tokio::select! {
             changed = meta.changed() => if changed.is_err() { return },
@@ -69,7 +69,7 @@ async fn remember(inner: &Inner, before: &BTreeMap<u32, String>, now: &BTreeMap<
     }
 }
 
-/// A node that nobody talks to any more ends: it was removed while it was away, or is not what its certificate says.
+/// A node that nobody talks to any more ends: it is not what its certificate says, or does not look for the others where they are.
 pub(super) async fn watch_refusals(inner: Arc<Inner>) {
     let mut since: Option<Instant> = None;
     loop {

@@ -44,12 +44,12 @@ async fn a_node_that_is_not_in_the_table_is_refused_and_both_say_so() {
     let (first, second) = (one.open().await, two.open().await);
     second.meets(&[(ONE, one.address)]);
     let reason = second.refused(ONE).await;
-    assert!(reason.starts_with("node 1 refuses this node: node 2 is not a member of this cluster"), "{reason}");
+    assert!(reason.starts_with("node 1 refuses this node: node 2 is not known here so far"), "{reason}");
     // A call fails with that reason, at once.
     let status = second.ask(ONE).await.unwrap_err();
-    assert!(status.message().contains("node 2 is not a member of this cluster"), "{status}");
-    assert_eq!(heard.count("a connection was not let in: node 2 is not a member of this cluster"), 1, "{}", heard.text());
-    assert_eq!(heard.count("node 1 refuses this node: node 2 is not a member"), 1, "{}", heard.text());
+    assert!(status.message().contains("node 2 is not known here so far"), "{status}");
+    assert_eq!(heard.count("a connection was not let in: node 2 is not known here so far"), 1, "{}", heard.text());
+    assert_eq!(heard.count("node 1 refuses this node: node 2 is not known"), 1, "{}", heard.text());
     assert_eq!(*first.transport.strangers().borrow(), Some(TWO), "for whoever can find out what that is");
     // Nothing is remembered of strangers.
     assert!(one.memory.peers.lock().unwrap().is_empty());
@@ -92,7 +92,7 @@ async fn a_new_address_is_used_at_once() {
 async fn an_address_that_is_none_is_told() {
     let mut one = House::new(&Authority::new(), ONE);
     let first = one.open().await;
-    first.transport.set_peers([(TWO, "nowhere".to_owned())].into());
+    first.transport.set_peers([(TWO, "nowhere".to_owned())].into(), None);
     first
         .stands(
             TWO,

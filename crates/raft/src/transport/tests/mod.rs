@@ -155,9 +155,14 @@ struct Node {
 }
 
 impl Node {
-    /// Names these as its peers.
+    /// Names these as its peers. Others may be new.
     fn meets(&self, peers: &[(NodeId, SocketAddr)]) {
-        self.transport.set_peers(peers.iter().map(|(node, address)| (*node, address.to_string())).collect());
+        self.knows(peers, None);
+    }
+
+    /// The same, where the others up to this one were removed.
+    fn knows(&self, peers: &[(NodeId, SocketAddr)], last: Option<NodeId>) {
+        self.transport.set_peers(peers.iter().map(|(node, address)| (*node, address.to_string())).collect(), last);
     }
 
     /// What an append says: who the peer thinks we are.

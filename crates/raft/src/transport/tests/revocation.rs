@@ -28,10 +28,10 @@ async fn a_revoked_peer_is_cut_off_at_once_and_both_say_why() {
         assert_eq!(timeout(LIMIT, call).await.unwrap().unwrap().unwrap_err().code(), Code::Unavailable);
     }
     let reason = second.refused(ONE).await;
-    assert!(reason.starts_with("node 1 refuses this node: node 2 is not a member of this cluster"), "{reason}");
-    assert!(second.ask(ONE).await.unwrap_err().message().contains("not a member of this cluster"));
+    assert!(reason.starts_with("node 1 refuses this node: node 2 is not known here so far"), "{reason}");
+    assert!(second.ask(ONE).await.unwrap_err().message().contains("node 2 is not known here so far"));
     assert_eq!(first.ask(TWO).await.unwrap_err().code(), Code::NotFound);
-    assert_eq!(heard.count("a connection was not let in: node 2 is not a member"), 1, "{}", heard.text());
+    assert_eq!(heard.count("a connection was not let in: node 2 is not known"), 1, "{}", heard.text());
     // Nobody took that for a death.
     assert!(!second.transport.is_dead(ONE) && !first.transport.is_dead(TWO));
     assert!(deaths.0.try_recv().is_err() && deaths.1.try_recv().is_err());
@@ -44,12 +44,11 @@ async fn a_revoked_peer_is_cut_off_at_once_and_both_say_why() {
 #[tokio::test]
 async fn who_was_removed_is_told_that_it_can_never_come_back_and_who_is_new_is_not() {
     let (first, one, second, _two) = pair(&Authority::new()).await;
-    first.meets(&[]);
-    first.transport.set_last_given(ONE);
+    first.knows(&[], Some(ONE));
     let reason = second.refused(ONE).await;
-    assert!(reason.contains("not a member of this cluster, as far as is known here"), "{reason}");
+    assert!(reason.contains("node 2 is not known here so far"), "{reason}");
     assert!(timeout(Duration::ZERO, second.transport.refused_as_unfit()).await.is_err(), "its number is not given yet");
-    first.transport.set_last_given(TWO);
+    first.knows(&[], Some(TWO));
     second.meets(&[]);
     second.meets(&[(ONE, one.address)]);
     let told = timeout(LIMIT, second.transport.refused_as_unfit()).await.unwrap();

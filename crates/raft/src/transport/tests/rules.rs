@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::{CLUSTER, ONE, TWO};
 use crate::transport::Remembered;
-use crate::transport::hello::{Expected, Membership, PROTOCOL, check};
+use crate::transport::hello::{Absence, Expected, PROTOCOL, check};
 use crate::wire::Hello;
 
 /// Node 2 greets node 1.
@@ -20,8 +20,7 @@ pub fn welcome() -> (Hello, Expected<'static>) {
         synced: 100,
         to: ONE.0,
     };
-    let expected =
-        Expected { cluster: CLUSTER, us: ONE, dialled: None, certified: true, membership: Membership::Member, remembered: None };
+    let expected = Expected { cluster: CLUSTER, us: ONE, dialled: None, certified: true, absent: None, remembered: None };
     (hello, expected)
 }
 
@@ -90,11 +89,11 @@ fn refusals_say_what_is_wrong_and_what_to_do() {
             ],
         ),
         (
-            |_, expected| expected.membership = Membership::Unknown,
-            expect!["node 2 is not a member of this cluster, as far as is known here: add it first"],
+            |_, expected| expected.absent = Some(Absence::Unknown),
+            expect!["node 2 is not known here so far: if it was invited, it is let in as soon as this node hears of it"],
         ),
         (
-            |_, expected| expected.membership = Membership::Removed,
+            |_, expected| expected.absent = Some(Absence::Removed),
             expect![
                 "unfit: node 2 was removed from this cluster, or its invitation has run out: it may be switched off, and its directory deleted. It comes back under a new id."
             ],
@@ -164,7 +163,7 @@ fn the_first_fault_is_told() {
         |hello, _| hello.cluster = "other".to_owned(),
         |hello, _| hello.to = 3,
         |_, expected| expected.certified = false,
-        |_, expected| expected.membership = Membership::Unknown,
+        |_, expected| expected.absent = Some(Absence::Unknown),
         |hello, _| hello.storage = Bytes::from_static(&[0x23; 16]),
     ];
     for first in 0..faults.len() {
