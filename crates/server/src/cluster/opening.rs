@@ -40,7 +40,14 @@ pub(super) async fn start(settings: ClusterSettings, services: Routes, on_replic
     let peers = identity.record.peers.iter().map(|(node, address)| (raft_id(*node), address.clone())).collect();
     raft.set_peers(peers, None);
     let founding = identity::founding(&settings.dir)?;
-    let (meta_group, steps) = meta_group(&raft, founding.is_some()).await?;
+    // It may wait for others, if its state is lost.
+    let (meta_group, steps) = tokio::select! {
+        started = meta_group(&raft, founding.is_some()) => started?,
+        reason = raft.failed() => {
+            raft.shutdown().await;
+            return Err(ClusterError::Failed(reason));
+        }
+    };
     let published = Published::new();
     let inner = Arc::new(Inner {
         node: identity.record.node,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use conclave_cluster::meta::{EndReason, FEATURE_LEVEL, MetaRequest};
 
 use super::governing::reached;
-use super::{MetaError, asking};
+use super::{MetaError, asking, number_of};
 use trial::{SHARDS, Trial};
 
 /// As a node of this number would register.
@@ -81,6 +81,26 @@ async fn a_cluster_grows_by_tokens_and_shrinks_by_draining() {
     trial.remove(1).await;
     trial.settled(&[2, 3]).await;
     let error = trial.try_start(1).await.err().expect("it was removed").to_string();
+    assert!(error.contains("was removed"), "{error}");
+    trial.end_all().await;
+}
+
+/// Without its state it waits for those who do not let it in, before anything else of it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_state_and_was_removed_meanwhile_does_not_start() {
+    let mut trial = Trial::prepared(3);
+    trial.log_entries_kept = 0;
+    trial.start_all().await;
+    trial.settled(&[1, 2, 3]).await;
+    let meta = trial.node(3).meta_group().unwrap();
+    meta.checkpoint().await;
+    trial.until("its log begins behind what its state has", || meta.status().purged.is_some()).await;
+    trial.kill(3).await;
+    trial.lose_state(3);
+    trial.node(1).ask(MetaRequest::Remove { node: 3 }).await.unwrap();
+    let is_left = |node: u32| trial.node(node).raft().peers().iter().any(|peer| number_of(peer.node) == Some(3));
+    trial.until("its farewell is over", || ![1, 2].into_iter().any(is_left)).await;
+    let error = trial.try_start(3).await.err().expect("it was removed").to_string();
     assert!(error.contains("was removed"), "{error}");
     trial.end_all().await;
 }

@@ -14,7 +14,7 @@ use tokio::time::{interval, timeout};
 use tonic::service::Routes;
 
 use crate::cluster::governing::reached;
-use crate::cluster::{Cluster, ClusterError, ClusterSettings, ClusterTiming, join, number_of, prepare};
+use crate::cluster::{Cluster, ClusterError, ClusterSettings, ClusterTiming, join, number_of, prepare, raft_dir};
 
 pub const SHARDS: u16 = 4;
 
@@ -26,6 +26,7 @@ pub struct Trial {
     addresses: BTreeMap<u32, SocketAddr>,
     nodes: BTreeMap<u32, Cluster>,
     pub invitation_max: Duration,
+    pub log_entries_kept: u64,
     /// Who listens elsewhere than it was told to.
     moved: BTreeSet<u32>,
 }
@@ -55,6 +56,7 @@ impl Trial {
             addresses: BTreeMap::new(),
             nodes: BTreeMap::new(),
             invitation_max: ClusterTiming::default().invitation_max,
+            log_entries_kept: 1_000,
             moved: BTreeSet::new(),
         }
     }
@@ -83,7 +85,7 @@ impl Trial {
             version: "1".to_owned(),
             clients: Vec::new(),
             http: None,
-            log_entries_kept: 1_000,
+            log_entries_kept: self.log_entries_kept,
             service: Default::default(),
             timing: ClusterTiming {
                 silent_max: Duration::from_secs(2),
@@ -173,6 +175,11 @@ impl Trial {
         let cluster = self.nodes.remove(&node).unwrap();
         cluster.0.stop.cancel();
         self.within("the node's files are closed", cluster.raft().shutdown()).await;
+    }
+
+    /// Of a node that does not run.
+    pub fn lose_state(&self, node: u32) {
+        std::fs::remove_dir_all(raft_dir(&self.dir(node)).join("state")).unwrap();
     }
 
     /// Takes a node out, and waits until it knows.
