@@ -72,18 +72,24 @@ impl Arena {
 
     /// Starts a node's process. Nothing is awaited.
     pub fn begin(&self, node: u32) -> Result<(), String> {
+        self.is_member(node)?;
         self.spawn(node, false)
     }
 
     /// The same, where its end is no surprise, however soon it comes.
     pub fn begin_expecting_end(&self, node: u32) -> Result<(), String> {
+        self.is_member(node)?;
         self.spawn(node, true)
     }
 
-    fn spawn(&self, node: u32, may_end: bool) -> Result<(), String> {
+    fn is_member(&self, node: u32) -> Result<(), String> {
+        self.with(node, |life| if life.gone { Err("it is no member any more".to_owned()) } else { Ok(()) })
+    }
+
+    pub(super) fn spawn(&self, node: u32, may_end: bool) -> Result<(), String> {
         self.with(node, |life| {
-            if life.gone || life.process.is_some() {
-                return Err(if life.gone { "it is no member any more" } else { "it runs" }.to_owned());
+            if life.process.is_some() {
+                return Err("it runs".to_owned());
             }
             let mut command = self.program.serving(&self.said_by(node));
             command.args(["serve", "--end-with-stdin", "--config"]).arg(settings_file(&life.place.dir));

@@ -33,6 +33,20 @@ impl Arena {
         self.is_gone(node)
     }
 
+    /// Whether a node that was told to go has gone: it has ended, and the others do not know it any more.
+    pub fn has_left(&self, node: u32) -> bool {
+        !self.up().contains(&node) && self.is_forgotten(node)
+    }
+
+    /// The same, where the error says what is lacking. One that was killed before is started again, as people would: what it has may be on no other disk
+    /// by then.
+    pub fn see_off(&self, node: u32) -> Result<(), String> {
+        if self.has_left(node) {
+            return Ok(());
+        }
+        Err(self.spawn(node, true).err().unwrap_or_else(|| "it was killed, and is started again".to_owned()))
+    }
+
     fn is_forgotten(&self, node: u32) -> bool {
         self.status().is_some_and(|status| status.nodes.iter().all(|line| line.node != node))
     }

@@ -137,7 +137,7 @@ fn come(scene: Scene<'_>, new: u32) -> Result<(), String> {
 /// Until it has ended, for good.
 fn go(arena: &Arena, leaving: u32) -> Result<(), String> {
     arena.remove(leaving)?;
-    arena.await_end(leaving, MOVED_MAX)
+    within(MOVED_MAX, &format!("node {leaving} is gone"), || arena.see_off(leaving))
 }
 
 struct Shrink {
@@ -167,8 +167,14 @@ impl Fault for Shrink {
         scene.arena.remove(self.victim)
     }
 
+    /// It may be killed with all others, again and again.
+    fn go_on(&mut self, scene: Scene<'_>) -> Result<(), String> {
+        let _ = scene.arena.see_off(self.victim);
+        Ok(())
+    }
+
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {
-        (!scene.arena.up().contains(&self.victim)).then(|| format!("node {} has ended", self.victim))
+        scene.arena.has_left(self.victim).then(|| format!("node {} is gone", self.victim))
     }
 
     /// Its replicas move when their groups can.
@@ -178,7 +184,7 @@ impl Fault for Shrink {
 
     fn end(&mut self, scene: Scene<'_>) -> Result<String, String> {
         let arena = scene.arena;
-        arena.await_end(self.victim, MOVED_MAX)?;
+        within(MOVED_MAX, &format!("node {} is gone", self.victim), || arena.see_off(self.victim))?;
         self.new = arena.invite(|node| scene.claims.add(node))?;
         come(scene, self.new)?;
         self.serves = true;
