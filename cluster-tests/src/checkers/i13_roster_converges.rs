@@ -50,20 +50,27 @@ fn comings(room: &Room<'_>) -> Findings {
     findings
 }
 
-/// What those who are inside see when the looking begins.
+/// What those who are inside see as soon as they have to, when all is whole again, and when the looking begins.
 fn views(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let looking = evidence.began(Phase::Looking);
+    let whole = evidence.began(Phase::Liveness).map(|whole| whole + CONVERGES_WITHIN);
+    let due = whole.filter(|whole| looking.is_some_and(|looking| *whole < looking));
+    due.into_iter().chain(looking).map(|at| views_at(evidence, room, at)).collect()
+}
+
+fn views_at(evidence: &Evidence<'_>, room: &Room<'_>, at: u64) -> Findings {
     let mut findings = Findings::default();
-    let (Some(end), Some(order)) = (evidence.began(Phase::Looking), evidence.order(room)) else { return findings };
-    let (from, to) = (order.surely_at(end.saturating_sub(CONVERGES_WITHIN)), order.possibly_at(end));
+    let Some(order) = evidence.order(room) else { return findings };
+    let (from, to) = (order.surely_at(at.saturating_sub(CONVERGES_WITHIN)), order.possibly_at(at));
     // As long as the last fault is not over for so long, nobody has to know yet.
-    let is_due = evidence.troubles.iter().all(|trouble| !trouble.touches(end.saturating_sub(CONVERGES_WITHIN), end));
-    for (session, stay) in room.stays().filter(|(_, stay)| is_inside(stay, end)) {
-        let is_right = room.seating.any_crowd(from, to, |nicks| *nicks == view(stay, end)) && room.shows_all();
+    let is_due = evidence.troubles.iter().all(|trouble| !trouble.touches(at.saturating_sub(CONVERGES_WITHIN), at));
+    for (session, stay) in room.stays().filter(|(_, stay)| is_inside(stay, at)) {
+        let is_right = room.seating.any_crowd(from, to, |nicks| *nicks == view(stay, at)) && room.shows_all();
         findings.checked += usize::from(is_right || is_due);
         if is_right || !is_due {
             continue;
         }
-        findings.breaches.extend(astray(room, session, stay, (from, to), end));
+        findings.breaches.extend(astray(room, session, stay, (from, to), at));
     }
     findings
 }
@@ -88,7 +95,7 @@ fn view<'s>(stay: &'s Stay<'_>, until: u64) -> BTreeSet<&'s str> {
     nicks
 }
 
-fn astray(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, span: (u64, u64), end: u64) -> Option<Breach> {
+fn astray(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, span: (u64, u64), at: u64) -> Option<Breach> {
     let sits =
         room.seating.seats.iter().any(|seat| seat.jid == session.jid && seat.taken.index <= span.1 && seat.ends_behind(span.0));
     let proof: Vec<_> = stay.joined.into_iter().chain(stay.last_shown()).collect();
@@ -98,7 +105,7 @@ fn astray(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, span: (u64, u
     if !room.shows_all() {
         return None;
     }
-    let (seen, there) = (view(stay, end), room.seating.crowd_at(span.1));
+    let (seen, there) = (view(stay, at), room.seating.crowd_at(span.1));
     let line = |nick: &&str| stay.presences().filter(|(_, presence)| presence.nick.as_deref() == Some(nick)).last();
     let differing: Vec<&str> = seen.symmetric_difference(&there).copied().collect();
     let proof: Vec<_> = proof.into_iter().chain(differing.iter().filter_map(line).map(|(line, _)| line)).collect();
@@ -176,6 +183,14 @@ mod tests {
         assert_eq!(breach(&forgotten), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
         let ghost = format!("{BOTH}A sees bob\n= leave B\nB left itself\n{LOOK}");
         assert_eq!(breach(&ghost), r#"A sees {"ada", "bob"} in r@s, where {"ada"} are"#);
+    }
+
+    #[test]
+    fn five_seconds_after_all_is_whole_everybody_knows_and_not_only_in_the_end() {
+        let whole = "@ 7\nA invoke s1\n= say 1 s1 ada A\nA received 1 s1\nB received 1 s1\n@ 8\n- phase liveness";
+        let late = |knows| format!("{BOTH}A sees bob\nA misses bob\n{whole}\n@ {knows}\nA sees bob\n@ 20\n- phase looking");
+        assert_eq!(breach(&late(14)), r#"A sees {"ada"} in r@s, where {"ada", "bob"} are"#);
+        assert_eq!(judged(&late(12)), Verdict::Pass { checked: 4 });
     }
 
     #[test]
