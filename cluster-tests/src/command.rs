@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::faults::Class;
-use crate::runner::{self, Order, SAFETY, nodes_for};
+use crate::runner::{self, Order, Row, SAFETY, nodes_for};
 use crate::simulation;
 use crate::traffic::Profile;
 
@@ -145,9 +145,14 @@ struct Judge {
     runs: Vec<PathBuf>,
 }
 
-/// The program `judge`. Fails unless everything passed.
+/// The program `judge`. Behind several runs stands the table of all. Fails unless everything passed.
 pub fn judge() -> ExitCode {
-    let all_passed = Judge::parse().runs.iter().map(|dir| runner::judge(dir)).fold(true, |all, passed| all & passed);
+    let dirs = Judge::parse().runs;
+    let rows: Vec<Row> = dirs.iter().filter_map(|dir| runner::judge(dir)).collect();
+    if dirs.len() > 1 {
+        println!("\n{}", runner::table(&rows));
+    }
+    let all_passed = rows.len() == dirs.len() && rows.iter().all(Row::passed);
     if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -11,11 +11,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::act::{Act, Answer};
 use crate::checkers::*;
 use crate::evidence::Evidence;
-use crate::history::Event;
 use crate::run_dir::{NoRun, Run};
+use crate::sums::Sums;
 use crate::verdict::{Breach, Verdict};
 
 /// Breaches of one promise that are written to `verdicts.json`, at most: a thousand say no more than a hundred.
@@ -87,20 +86,7 @@ pub struct Judgement {
     /// For each promise its number, what it says, and the verdict.
     pub verdicts: Vec<(&'static str, &'static str, Verdict)>,
     /// Sends and what became of them.
-    pub totals: Totals,
-}
-
-/// Messages to all, counted.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Totals {
-    /// Of anything that was asked for.
-    pub operations: usize,
-    /// Messages that sessions began to send.
-    pub sent: usize,
-    /// Whose senders saw them reflected.
-    pub acknowledged: usize,
-    /// Times that somebody was shown one, history included.
-    pub delivered: usize,
+    pub totals: Sums,
 }
 
 /// Judges a run.
@@ -128,23 +114,7 @@ pub fn judge(run: &Run) -> Judgement {
     } else {
         Outcome::Pass
     };
-    Judgement { outcome, missing, findings, verdicts, totals: totals(run) }
-}
-
-fn totals(run: &Run) -> Totals {
-    let mut totals = Totals::default();
-    for line in &run.history.lines {
-        match &line.event {
-            Event::Invoke { act, .. } => {
-                totals.operations += 1;
-                totals.sent += usize::from(matches!(act, Act::Say { .. }));
-            }
-            Event::Ok { answer: Answer::Reflected { .. }, .. } => totals.acknowledged += 1,
-            Event::Received { .. } => totals.delivered += 1,
-            _ => {}
-        }
-    }
-    totals
+    Judgement { outcome, missing, findings, verdicts, totals: Sums::of(run) }
 }
 
 impl Outcome {
@@ -178,10 +148,9 @@ impl Judgement {
                 "breaches": breaches.iter().take(WRITTEN_MAX).map(breach_json).collect::<Vec<_>>(), "broken": breaches.len(),
             })
         });
-        let Totals { operations, sent, acknowledged, delivered } = self.totals;
         json!({
             "outcome": self.outcome.word().to_lowercase(), "missing": self.missing, "findings": self.findings, "verdicts": verdicts.collect::<Vec<_>>(),
-            "totals": { "operations": operations, "sent": sent, "acknowledged": acknowledged, "delivered": delivered },
+            "totals": self.totals,
         })
     }
 
@@ -211,7 +180,8 @@ mod tests {
         let judgement = judge(&run);
         assert_eq!((judgement.outcome, judgement.missing.as_slice()), (Outcome::Pass, [].as_slice()));
         assert!(matches!(judgement.verdict("I21"), Some(Verdict::Untested(_))));
-        assert_eq!(judgement.totals, Totals { operations: 2, sent: 1, acknowledged: 1, delivered: 1 });
+        let totals = Sums { operations: 2, sent: 1, acknowledged: 1, delivered: 1, ..Sums::default() };
+        assert_eq!(judgement.totals, Sums { lost: judgement.totals.lost, out_of_order: judgement.totals.out_of_order, ..totals });
         assert_eq!(judgement.to_json()["verdicts"][0]["verdict"], "pass");
         assert!(judgement.to_string().contains("  I1  order                        pass          1 checked\n"), "{judgement}");
     }

@@ -14,6 +14,7 @@ pub mod awaiting;
 pub mod checkers;
 pub mod client;
 pub mod cluster;
+mod columns;
 pub mod command;
 pub mod committed;
 pub mod dice;
@@ -35,6 +36,7 @@ pub mod simulation;
 #[cfg(test)]
 mod sketch;
 pub mod speaker;
+pub mod sums;
 pub mod traffic;
 pub mod verdict;
 pub mod wires;

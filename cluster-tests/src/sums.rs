@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::act::{Act, Answer};
 use crate::history::Event;
 use crate::journal::Deed;
 use crate::run_dir::Run;
 
 /// Counts over a whole run. What is compared with the log is not known where there is none.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Sums {
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+pub struct Sums {
     /// Whatever was asked for, messages and all else.
     pub operations: usize,
     /// Messages to all.
@@ -24,15 +26,15 @@ pub(super) struct Sums {
     pub delivered: usize,
     /// Acknowledged, and in no log.
     pub lost: Option<usize>,
-    /// Sends that are several entries of the log, and messages that a stay was shown again.
+    /// Sends that are several entries of the log, and messages that a stay was shown again; but for history, which who enters twice is shown twice.
     pub doubled: usize,
-    /// Times that somebody was shown one behind another that stands later in the log.
+    /// Times that somebody was shown one behind another that stands later in the log, history apart.
     pub out_of_order: Option<usize>,
 }
 
 impl Sums {
     /// Counts.
-    pub(super) fn of(run: &Run) -> Sums {
+    pub(crate) fn of(run: &Run) -> Sums {
         let mut counting = Counting::new(run);
         for line in &run.history.lines {
             counting.take(&line.session, &line.room, &line.event);
@@ -92,11 +94,11 @@ impl<'a> Counting<'a> {
     fn show(&mut self, (session, room): (&'a str, &'a str), stanza_id: &'a str, delayed: bool) {
         self.sums.delivered += usize::from(!delayed);
         let (shown, highest) = self.stays.entry((session, room)).or_default();
-        if !shown.insert(stanza_id) {
+        if !shown.insert(stanza_id) && !delayed {
             self.sums.doubled += 1;
         }
         let Some(place) = self.places.get(&(room, stanza_id)).copied() else { return };
-        let behind = usize::from(place < *highest);
+        let behind = usize::from(place < *highest && !delayed);
         *highest = place.max(*highest);
         self.sums.out_of_order = self.sums.out_of_order.map(|before| before + behind);
     }

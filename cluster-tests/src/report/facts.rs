@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::html::{count, text, time};
-use super::sums::Sums;
 use crate::run_dir::{Plan, Run};
+use crate::sums::Sums;
 
 /// The plan, and how to see it again.
 pub(super) fn plan(run: &Run) -> String {

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::dice::Dice;
 use crate::history::{Event, FaultLine, History, Line, Phase, Stage};
 use crate::journal::{Deed, Entry};
-use crate::judge::{Judgement, Outcome, Totals};
+use crate::judge::{Judgement, Outcome};
 use crate::run_dir::{Plan, Run, Sample};
 use crate::runner::{Order, Row};
+use crate::sums::Sums;
 use crate::verdict::{Breach, Verdict};
 
 /// Microseconds in a second.
@@ -185,7 +186,7 @@ pub fn good() -> Judgement {
         ("I9", "affiliations, settings", Verdict::Pass { checked: 87 }),
         ("I11", "nicks", Verdict::Untested("nobody wanted a nick".to_owned())),
     ];
-    let totals = Totals { operations: 1512, sent: 1512, acknowledged: 1447, delivered: 17_364 };
+    let totals = Sums { operations: 1512, sent: 1512, acknowledged: 1447, delivered: 17_364, ..Sums::default() };
     Judgement { outcome: Outcome::Pass, missing: Vec::new(), findings: Vec::new(), verdicts, totals }
 }
 

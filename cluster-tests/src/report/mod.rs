@@ -12,16 +12,15 @@ mod plot;
 mod promises;
 mod style;
 mod summary;
-mod sums;
 mod timeline;
 
 pub use summary::summary;
 
 use crate::judge::{Judgement, Outcome};
 use crate::report::html::{count, text};
-use crate::report::sums::Sums;
 use crate::report::timeline::Axis;
 use crate::run_dir::Run;
+use crate::sums::Sums;
 use crate::verdict::Verdict;
 
 /// `report.html` of a run that was judged.

@@ -2,6 +2,7 @@
 
 mod counting;
 mod order;
+mod regressions;
 mod row;
 mod samples;
 mod soak;
@@ -18,7 +19,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 pub use order::{Order, SAFETY, nodes_for};
-pub use row::Row;
+pub use regressions::{Regression, regressions};
+pub use row::{Row, table};
 pub use soak::soak;
 
 use self::samples::Sampling;
@@ -26,7 +28,7 @@ use crate::arena::{Arena, Ground};
 use crate::faults::{Class, Injector, Schedule};
 use crate::history::{Event, Phase};
 use crate::journal::reading;
-use crate::judge::{Judgement, Outcome};
+use crate::judge::Judgement;
 use crate::recorder::Recorder;
 use crate::report;
 use crate::run_dir::{Finding, Plan, Run, write_lines};
@@ -66,7 +68,7 @@ pub const CHECKPOINTED: Duration = Duration::from_millis(2_500);
 pub fn run_and_judge(order: &Order, program: &Path, dir: &Path) -> bool {
     println!("{order}");
     match run(order, program, dir) {
-        Ok(dir) => judge(&dir),
+        Ok(dir) => judge(&dir).is_some_and(|row| row.passed()),
         Err(error) => {
             eprintln!("there was no run: {error}");
             false
@@ -74,28 +76,28 @@ pub fn run_and_judge(order: &Order, program: &Path, dir: &Path) -> bool {
     }
 }
 
-/// Judges the run in a directory, prints it and writes `verdicts.json` and `report.html`. Whether all passed.
-pub fn judge(dir: &Path) -> bool {
+/// Judges the run in a directory, prints it and writes `verdicts.json` and `report.html`. Nothing if there is no run.
+pub fn judge(dir: &Path) -> Option<Row> {
     match judged(dir) {
-        Ok(judgement) => {
+        Ok((row, judgement)) => {
             print!("{judgement}");
             println!("{}", dir.display());
-            judgement.outcome == Outcome::Pass
+            Some(row)
         }
         Err(error) => {
             eprintln!("{error}");
-            false
+            None
         }
     }
 }
 
-fn judged(dir: &Path) -> Result<Judgement, String> {
+fn judged(dir: &Path) -> Result<(Row, Judgement), String> {
     let run = Run::read(dir).map_err(|error| error.to_string())?;
     let judgement = crate::judge::judge(&run);
     judgement.write(dir).map_err(|error| error.to_string())?;
     let page = dir.join("report.html");
     fs::write(&page, report::page(&run, &judgement)).map_err(|error| format!("{}: {error}", page.display()))?;
-    Ok(judgement)
+    Ok((Row::of(&run.plan, &judgement), judgement))
 }
 
 /// Runs an order to its end. The error says why there is nothing to judge; whatever goes wrong in the cluster is a finding of the run.

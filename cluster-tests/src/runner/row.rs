@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Order;
 use crate::judge::{Judgement, Outcome, PROMISES};
+use crate::run_dir::Plan;
 use crate::verdict::Verdict;
 
 /// In so many runs each promise is put to the test: the rarest is in one of ten or fifteen.
@@ -31,13 +32,13 @@ pub struct Row {
     pub sent: usize,
     /// Of which so many were acknowledged.
     pub acknowledged: usize,
-    /// Times that somebody was shown one.
+    /// Times that somebody was shown one while in the room.
     pub delivered: usize,
-    /// Breaches of I2 and I3, of I4, and of I1: messages that were lost, doubled, or out of order.
+    /// Breaches of I2 and I3: messages that are in no log, or were not shown just once to somebody who was there.
     pub lost: usize,
-    /// See [`Row::lost`].
+    /// Sends that are several entries of the log, and messages that were shown again, history apart: the latter are breaches of I2, too.
     pub doubled: usize,
-    /// See [`Row::lost`].
+    /// Times that somebody was shown one behind another that stands later in the log, history apart.
     pub out_of_order: usize,
     /// The numbers of the promises that were put to the test.
     #[serde(default)]
@@ -46,7 +47,7 @@ pub struct Row {
 
 impl Row {
     /// Of a run that was judged.
-    pub fn of(order: &Order, judgement: &Judgement) -> Row {
+    pub fn of(plan: &Plan, judgement: &Judgement) -> Row {
         let broken = |numbers: &[&str]| {
             let of = judgement.verdicts.iter().filter(|(number, _, _)| numbers.contains(number));
             of.map(|(_, _, verdict)| if let Verdict::Fail(breaches) = verdict { breaches.len() } else { 0 }).sum()
@@ -60,6 +61,9 @@ impl Row {
         let tested = judgement.verdicts.iter().filter(|(_, _, verdict)| is_tested(verdict));
         let totals = &judgement.totals;
         Row {
+            seed: plan.seed,
+            traffic: plan.traffic.clone(),
+            faults: plan.faults.clone(),
             outcome: judgement.outcome.word().to_owned(),
             red: judgement.findings.iter().chain(&judgement.missing).cloned().chain(red).collect(),
             operations: totals.operations,
@@ -67,11 +71,15 @@ impl Row {
             acknowledged: totals.acknowledged,
             delivered: totals.delivered,
             lost: broken(&["I2", "I3"]),
-            doubled: broken(&["I4"]),
-            out_of_order: broken(&["I1"]),
+            doubled: totals.doubled,
+            out_of_order: totals.out_of_order.unwrap_or_else(|| broken(&["I1"])),
             tested: tested.map(|(number, _, _)| (*number).to_owned()).collect(),
-            ..Row::without_a_run(order, String::new())
         }
+    }
+
+    /// Whether nothing about it is red.
+    pub fn passed(&self) -> bool {
+        self.outcome == Outcome::Pass.word()
     }
 
     /// Of one that did not come about.

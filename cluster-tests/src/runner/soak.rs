@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use super::row::{Row, never_tested, table};
 use super::{Order, judged, run};
-use crate::judge::Outcome;
 
 /// A line for each run, in the directory of all.
 const ROWS: &str = "soak.jsonl";
@@ -50,7 +49,7 @@ pub fn soak(long: Duration, first: u64, abreast: usize, program: &Path, dir: &Pa
     if let Err(error) = fs::write(&page, crate::report::summary(&rows)) {
         eprintln!("{}: {error}", page.display());
     }
-    !rows.is_empty() && untested.is_empty() && rows.iter().all(|row| row.outcome == Outcome::Pass.word())
+    !rows.is_empty() && untested.is_empty() && rows.iter().all(Row::passed)
 }
 
 /// Behind those of earlier calls for the same directory.
@@ -62,7 +61,7 @@ fn keep(row: &Row, path: &Path) -> io::Result<()> {
 
 fn one(order: &Order, program: &Path, dir: &Path) -> Row {
     match run(order, program, dir).and_then(|dir| judged(&dir)) {
-        Ok(judgement) => Row::of(order, &judgement),
+        Ok((row, _)) => row,
         Err(why) => Row::without_a_run(order, why),
     }
 }

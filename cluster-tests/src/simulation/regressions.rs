@@ -1,6 +1,7 @@
 //! Seeds that have found something: `regressions.txt`.
 
 use super::{Failure, Trial};
+use crate::columns::{lines, word};
 
 const TEXT: &str = include_str!("../../regressions.txt");
 
@@ -23,9 +24,7 @@ pub struct Regression {
 ///
 /// A sentence that names the line that is none.
 pub fn all() -> Result<Vec<Regression>, String> {
-    let lines = TEXT.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let read = |(number, line)| parse(line).map_err(|why| format!("regressions.txt, line {}: {why}", number + 1));
-    lines.map(read).collect()
+    lines(TEXT).map(|(number, line)| parse(line).map_err(|why| format!("regressions.txt, line {number}: {why}"))).collect()
 }
 
 impl Regression {
@@ -72,11 +71,6 @@ fn parse(line: &'static str) -> Result<Regression, String> {
     let trial = Trial::named(trial).ok_or_else(|| format!("there is no trial `{trial}`"))?;
     let seed = seed.parse().map_err(|error| format!("the seed `{seed}`: {error}"))?;
     Ok(Regression { trial, seed, mended, what })
-}
-
-fn word(text: &'static str) -> (&'static str, &'static str) {
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-    (word, rest.trim_start())
 }
 
 #[cfg(test)]
