@@ -234,6 +234,11 @@ impl Class {
         )
     }
 
+    /// Whether it breaks wires between nodes.
+    pub fn breaks_wires(self) -> bool {
+        self.lane() == Lane::Wires || self == Class::GrowWhileCut
+    }
+
     pub(super) fn lane(self) -> Lane {
         self.traits().lane
     }

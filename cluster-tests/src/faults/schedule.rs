@@ -64,8 +64,7 @@ impl Schedule {
 impl Schedule {
     /// The same, where what breaks wires between nodes lasts no longer than this: nobody has to wait for an answer for so long that it is refused.
     pub fn with_wires_broken_at_most(mut self, most: Duration) -> Schedule {
-        let cuts = |planned: &&mut Planned| planned.class.lane() == Lane::Wires || planned.class == Class::GrowWhileCut;
-        let wires = self.planned.iter_mut().filter(cuts);
+        let wires = self.planned.iter_mut().filter(|planned| planned.class.breaks_wires());
         wires.for_each(|planned| planned.lasts = planned.lasts.min(most));
         self
     }

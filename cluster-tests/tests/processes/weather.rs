@@ -140,11 +140,17 @@ fn classes(seed: u64, dice: &mut Dice) -> Vec<Class> {
     let mut classes = vec![all[turn]];
     while classes.len() < CLASSES {
         let more = *dice.pick(&all);
-        if !classes.contains(&more) {
+        if !classes.contains(&more) && !are_two_cuts(&classes, more) {
             classes.push(more);
         }
     }
     classes
+}
+
+/// The cut of one lasts until it is felt. With another beside it, rooms may be without a majority for longer than a request waits.
+fn are_two_cuts(classes: &[Class], more: Class) -> bool {
+    let lasting = more == Class::GrowWhileCut || classes.contains(&Class::GrowWhileCut);
+    lasting && more.breaks_wires() && classes.iter().any(|class| class.breaks_wires())
 }
 
 /// What the injector has written down.
