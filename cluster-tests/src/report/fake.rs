@@ -186,7 +186,15 @@ pub fn good() -> Judgement {
         ("I9", "affiliations, settings", Verdict::Pass { checked: 87 }),
         ("I11", "nicks", Verdict::Untested("nobody wanted a nick".to_owned())),
     ];
-    let totals = Sums { operations: 1512, sent: 1512, acknowledged: 1447, delivered: 17_364, ..Sums::default() };
+    let totals = Sums {
+        operations: 1512,
+        sent: 1512,
+        acknowledged: 1447,
+        delivered: 17_364,
+        lost: Some(0),
+        out_of_order: Some(0),
+        ..Sums::default()
+    };
     Judgement { outcome: Outcome::Pass, missing: Vec::new(), findings: Vec::new(), verdicts, totals }
 }
 

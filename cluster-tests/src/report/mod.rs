@@ -20,14 +20,13 @@ use crate::judge::{Judgement, Outcome};
 use crate::report::html::{count, text};
 use crate::report::timeline::Axis;
 use crate::run_dir::Run;
-use crate::sums::Sums;
 use crate::verdict::Verdict;
 
 /// `report.html` of a run that was judged.
 pub fn page(run: &Run, judgement: &Judgement) -> String {
     let axis = Axis::of(run);
     let mut body = headline(run, judgement);
-    body += &facts::messages(&Sums::of(run));
+    body += &facts::messages(&judgement.totals);
     body += &facts::plan(run);
     body += &section("Promises", &promises::table(&judgement.verdicts));
     let legend = timeline::legend(run);
@@ -80,6 +79,7 @@ mod tests {
     use conclave_xmpp::stanza_text;
 
     use super::*;
+    use crate::sums::Sums;
 
     /// Every element ends, nothing from outside is markup, and no number is none. With `CONCLAVE_REPORT=DIR` pages are left there to be looked at.
     #[track_caller]

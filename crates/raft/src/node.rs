@@ -155,7 +155,8 @@ impl Node {
         consensus::forget(&self.0, group).await;
     }
 
-    /// Waits until the node can do no more good, and says why: a group has failed, or the peers refuse this node for good, as one that was removed or lost its data. End the process then.
+    /// Waits until the node can do no more good, and says why: a group has failed, or the peers refuse this node for good, as one that was removed or
+    /// lost its data. End the process then.
     pub async fn failed(&self) -> String {
         let mut failure = self.0.failure.subscribe();
         match failure.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
