@@ -30,7 +30,7 @@ pub const PLANTED: &[Planted] = &[
         proofs: &[
             simulated("an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen", 0, "I13"),
             judged(Rooms, 10, "I14"),
-            run("rooms", &["kill_home"], 1, &["I14"]),
+            run("rooms", &["kill_all"], 1, &["I14"]),
         ],
     },
     Planted {

@@ -6,7 +6,7 @@
 //! | phase | what they do |
 //! |---|---|
 //! | setting | owners make their rooms and put them in order, then all enter: [`Traffic::arrived`] |
-//! | safety, heal | each does what its dice say; whose connection breaks comes back |
+//! | safety, heal | each does what its dice say; whose connection breaks comes back, but for some who stay out of rooms that are nobody's |
 //! | liveness | owners put their rooms in order again, everybody goes in, and everything that the profile has must work: [`Traffic::proved`] |
 //! | looking | nobody asks for anything more: [`Traffic::quiet`], then [`Traffic::look`] |
 //! | over | all leave: [`Traffic::ended`] |

@@ -258,8 +258,8 @@ impl Person {
         let owned = self.stage.cast.rooms[room].owner == Some(self.at);
         match self.stage.cast.rooms[room].kind {
             Kind::Fresh => false,
-            // In the end nobody comes back there, so that whoever was cut off has to be seen to go.
-            Kind::Race => matches!(self.stage.phase(), Phase::Safety | Phase::Heal),
+            // Behind the last fault nobody comes back there, so that whoever was cut off by it has to be seen to go.
+            Kind::Race => self.stage.phase() == Phase::Safety,
             _ if self.finale.is_restoring() => false,
             _ => owned || self.stage.is_on(|board| &board.opened, room),
         }
@@ -339,8 +339,13 @@ impl Person {
         if self.stage.phase() == Phase::Liveness {
             return Some(say(&mut self.dice));
         }
+        let kind = self.stage.cast.rooms[room].kind;
+        // Nobody is seen to go from a room that is destroyed meanwhile.
+        if kind == Kind::Race && self.stage.phase() == Phase::Heal {
+            return Some(say(&mut self.dice));
+        }
         let view = View { seat: &session.seats[room], accounts: &self.accounts };
-        self.stage.cast.rooms[room].kind.wish(&view, &mut self.dice)
+        kind.wish(&view, &mut self.dice)
     }
 
     /// What it does with its connection, now and then.
