@@ -6,6 +6,7 @@ mod kept;
 mod naps;
 mod order;
 mod ranks;
+mod reach;
 mod seating;
 mod sight;
 mod stay;
@@ -87,15 +88,17 @@ impl<'a> Evidence<'a> {
             // What is nowhere in a journal that is not whole may have been where it is not.
             rooms.retain(|_, room| room.shard.is_some());
         }
-        let orders = Order::of_shards(run, &asked, &rooms);
+        let (orders, phases) = (Order::of_shards(run, &asked, &rooms), phases(run));
+        let whole = phases.get(&Phase::Liveness).copied();
         for room in rooms.values_mut() {
             if let Some(order) = room.shard.and_then(|shard| orders.get(&shard)) {
                 stay::locate(room, order);
+                reach::extend(room, order, whole);
             }
         }
         let faults = faults(run);
         let troubles = trouble::troubles(&faults);
-        Evidence { run, rooms, asked, orders, phases: phases(run), faults, troubles, naps: Naps::of(run) }
+        Evidence { run, rooms, asked, orders, phases, faults, troubles, naps: Naps::of(run) }
     }
 
     /// When a phase began; none if the run never got there.

@@ -110,7 +110,11 @@ fn event(words: &[&str]) -> Event {
         "seen" => Event::Seen { stanza: must(1) },
         "sees" => seen("", &words[1..]),
         "misses" => seen(" type='unavailable'", &words[1..]),
-        "topic" => Event::Seen { stanza: format!("<message from='{ROOM}' type='groupchat'><subject/></message>") },
+        "topic" => {
+            // Of somebody who sets it, by the name of the send; else at the door.
+            let by = word(1).map(|send| format!("/N' id='{send}")).unwrap_or_default();
+            Event::Seen { stanza: format!("<message from='{ROOM}{by}' type='groupchat'><subject/></message>") }
+        }
         "whispered" => Event::Seen {
             stanza: format!("<message from='{ROOM}/{}' type='chat' id='{}'><body>x</body></message>", must(1), must(2)),
         },

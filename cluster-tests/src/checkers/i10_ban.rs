@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 
 use crate::act::{Act, Answer};
-use crate::evidence::{Evidence, Gone, Ranks, Room, bare, full};
+use crate::evidence::{Evidence, Gone, Ranks, Room, Seat, Session, Sight, bare, full};
 use crate::history::{Event, Line};
 use crate::journal::{Deed, Entry, Standing};
 use crate::verdict::{Breach, Findings, Verdict};
 
+/// §7.2.6 to §7.2.8: what is said at the door to whoever is banned, no member, or without the password.
+const BARS: [&str; 3] = ["forbidden", "registration-required", "not-authorized"];
+
 /// Checks every entry behind which somebody has no place in a room, and everybody who goes in.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
-    let of_room = |room| [rules(room), deaf(room), kept(evidence, room)].into_iter().collect::<Findings>();
+    let of_room =
+        |room| [rules(room), kept_out(evidence, room), deaf(room), kept(evidence, room)].into_iter().collect::<Findings>();
     evidence.rooms.values().map(of_room).collect::<Findings>().verdict("nobody was banned, kicked or kept out")
 }
 
@@ -20,15 +24,37 @@ fn rules(room: &Room<'_>) -> Findings {
     let (mut ranks, mut findings) = (Ranks::default(), Findings::default());
     for entry in &room.entries {
         if let Deed::Join { jid, creates: false, .. } = &entry.deed {
+            let is_closed = ranks.members_only || ranks.secret.is_some_and(|secret| !secret.is_empty());
+            findings.checked += usize::from(is_closed);
             findings.breaches.extend(admission(room, &ranks, entry, jid));
         }
         ranks.fold(entry);
         if is_strict(entry) {
-            findings.checked += 1;
+            findings.checked += put_out(room, entry);
             findings.breaches.extend(remaining(room, &ranks, entry));
         }
     }
     findings
+}
+
+/// How many have to go by it.
+fn put_out(room: &Room<'_>, entry: &Entry) -> usize {
+    let by_it = |seat: &&Seat<'_>| {
+        seat.until.is_some_and(|(end, how)| {
+            end.index == entry.index && matches!(how, Gone::Kicked | Gone::Disaffiliated | Gone::Closed)
+        })
+    };
+    room.seating.seats.iter().filter(by_it).count()
+}
+
+/// How many were kept out at the door.
+fn kept_out(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let of_room = evidence.asked.values().filter(|asked| asked.line.room == room.jid);
+    let barred = of_room.filter(|asked| match (asked.act, asked.end.map(|end| &end.event)) {
+        (Act::Enter { .. }, Some(Event::Refused { error, .. })) => BARS.iter().any(|bar| error.ends_with(bar)),
+        _ => false,
+    });
+    Findings { breaches: Vec::new(), checked: barred.count() }
 }
 
 /// Whether it may take somebody's place or voice, or what one needs to come in.
@@ -104,7 +130,28 @@ fn deaf(room: &Room<'_>) -> Findings {
             findings.breaches.push(Breach::new(what, &[line]).with(&[removal, entry]));
         }
     }
+    findings.breaches.extend(room.sessions.iter().flat_map(overheard));
     findings
+}
+
+/// Whoever was told that it is out is shown nothing until it asks to be let in again: no message, no presence of others.
+fn overheard<'a>(session: &'a Session<'_>) -> impl Iterator<Item = Breach> + 'a {
+    let behind = session.stays.iter().zip(session.stays.iter().skip(1)).filter(|(before, _)| before.told.is_some());
+    behind.filter_map(|(before, stay)| {
+        let asks = |line: &Line| matches!(line.event, Event::Invoke { act: Act::Enter { .. }, .. });
+        let outside = stay.lines.iter().take_while(|(line, _)| !asks(line));
+        let (line, _) = outside.into_iter().find(|(line, sight)| is_of_inside(line, sight.as_ref()))?;
+        let farewell = before.told.as_ref().map(|(line, _)| *line);
+        let what = format!("{} is shown what happens in the room when it was told that it is out", session.name);
+        Some(Breach::new(what, &farewell.into_iter().chain([*line]).collect::<Vec<_>>()))
+    })
+}
+
+fn is_of_inside(line: &Line, sight: Option<&Sight>) -> bool {
+    match sight {
+        Some(Sight::Presence(presence)) => presence.nick.is_some() && !presence.is_own(),
+        _ => matches!(line.event, Event::Received { .. }),
+    }
 }
 
 /// What was acknowledged is in the log, as often as it was.
@@ -184,7 +231,7 @@ mod tests {
             "{BOTH}a@s/1 affiliation k1 b@s outcast\n= by=a@s/1 affiliation b@s outcast bob\na@s/1 done k1\nb@s/1 left removed\n\
              = by=a@s/1 affiliation b@s none\n= join b@s/1 bob\nb@s/1 joined"
         );
-        assert_eq!(judged(&text), Verdict::Pass { checked: 2 });
+        assert_eq!(judged(&text), Verdict::Pass { checked: 1 });
     }
 
     #[test]
@@ -199,7 +246,9 @@ mod tests {
     #[test]
     fn members_only_and_passwords_keep_others_out() {
         let closed = format!("{BOTH}= affiliation b@s member\n= configure membersonly:1\n");
-        assert_eq!(judged(&closed), Verdict::Pass { checked: 1 });
+        assert!(matches!(judged(&closed), Verdict::Untested(_)), "nobody has to go, and nobody comes");
+        let knocks = format!("{closed}c@s/1 enter e1 cid\nc@s/1 refused e1 auth registration-required\n");
+        assert_eq!(judged(&knocks), Verdict::Pass { checked: 1 });
         assert!(breach(&format!("{closed}= join c@s/1 cid")).starts_with("c@s/1 is let into r@s, and is no member"));
         let secret = format!(
             "{BOTH}= configure roomsecret:sesame\nc@s/1 enter e1 cid PASSWORD\n= join c@s/1 cid\nc@s/1 sees cid - 110\nc@s/1 joined"
@@ -216,6 +265,13 @@ mod tests {
         let text =
             format!("{BOTH}= role bob none\na@s/1 invoke s1\n= say 1 s1 ada a@s/1\na@s/1 received 1 s1\nb@s/1 received 1 s1");
         assert_eq!(breach(&text), "b@s/1 is shown what is said in r@s when it has no seat there any more");
+        let told = format!("{BOTH}= role bob none\nb@s/1 misses bob none 307,110\nb@s/1 left removed\n");
+        for later in ["received 1 s1", "sees cid", "misses cid"] {
+            assert_eq!(
+                breach(&format!("{told}b@s/1 {later}")),
+                "b@s/1 is shown what happens in the room when it was told that it is out"
+            );
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::act::Act;
 use crate::evidence::{Evidence, Gone, Room, Seat, goodbyes};
-use crate::history::{Line, Phase, Stage};
+use crate::history::{Event, Line, Phase, Stage};
 use crate::journal::Deed;
 use crate::verdict::{Breach, Findings, Verdict};
 
@@ -73,7 +74,7 @@ fn late(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
         let broken = evidence.troubles.iter().filter(|trouble| trouble.begun.at <= over);
         let quiet = broken.map(|trouble| trouble.ended.map_or(u64::MAX, |line| line.at)).max().unwrap_or(0);
         let since = order.done(detached.index).max(activated(evidence, entry.shard, entry.index)).max(quiet);
-        findings.checked += 1;
+        findings.checked += usize::from(since != u64::MAX);
         if over > since.saturating_add(grace) {
             let what = format!("{} has its grace for {} s as {}", seat.jid, (over - since) / 1_000_000, seat.nick);
             findings.breaches.push(Breach::new(what, &[]).with(&[detached, entry]));
@@ -90,7 +91,8 @@ fn last_lines<'a>(room: &Room<'a>) -> BTreeMap<&'a str, (&'a Line, bool)> {
         let known = last.entry(session.jid).or_insert((line, false));
         let later = if line.at > known.0.at { line } else { known.0 };
         // Whoever waits to be let in may be in any moment.
-        *known = (later, known.1 || stay.left.is_none());
+        let asks = || stay.lines.iter().any(|(line, _)| matches!(line.event, Event::Invoke { act: Act::Enter { .. }, .. }));
+        *known = (later, known.1 || (stay.left.is_none() && (stay.joined.is_some() || asks())));
     }
     last
 }
@@ -167,6 +169,14 @@ mod tests {
             judged(&format!("{cut}@ 32\n= expire B\n@ 33\nA misses bob\n@ 45\n- phase looking")),
             Verdict::Pass { .. }
         ));
+    }
+
+    #[test]
+    fn an_answer_behind_an_earlier_leaving_is_no_stay() {
+        let earlier =
+            "= leave B\nB left itself\nA misses bob\nB refused p1 cancel not-acceptable\n= join B bob\nB#2 joined\nA sees bob\n";
+        let ghost = format!("{BOTH}{earlier}@ 1\nB#2 left cut\n= detach 1\n- phase liveness\n@ 38\n- phase looking");
+        assert_eq!(breach(&ghost), "B is still there as bob, 36 s after its last session ended");
     }
 
     #[test]

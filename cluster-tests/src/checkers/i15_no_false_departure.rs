@@ -42,7 +42,23 @@ fn of_room(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
     findings.extend(removed(evidence, room));
     findings.breaches.extend(cut_short(evidence, room));
     findings.breaches.extend(told_without_cause(evidence, room));
+    findings.breaches.extend(told_while_it_sits(evidence, room));
     findings
+}
+
+/// Nobody is told that it is out, in whatever way, before its seat came to its end.
+fn told_while_it_sits(evidence: &Evidence<'_>, room: &Room<'_>) -> Vec<Breach> {
+    let Some(order) = evidence.order(room) else { return Vec::new() };
+    let false_farewell = |(session, stay): (&Session<'_>, &Stay<'_>)| {
+        let ((line, presence), (first, _)) = (stay.told.as_ref()?, stay.entry?);
+        let end = room.seating.end_of(session.jid, first).map(|(entry, _)| entry);
+        if end.is_some_and(|end| order.decided(end.index) <= line.at) {
+            return None;
+        }
+        let what = format!("{} is told {:?}, that it is out, and sits", session.name, presence.codes);
+        Some(Breach::new(what, &[line]).with(&end.into_iter().collect::<Vec<_>>()))
+    };
+    room.stays().filter_map(false_farewell).collect()
 }
 
 fn is_troubled(evidence: &Evidence<'_>, stay: &Stay<'_>) -> bool {
@@ -228,6 +244,11 @@ mod tests {
         assert_eq!(breach(&twice), "B is told for the 2. time that it is out, and 1 of its seats ended");
         let in_vain = format!("{BOTH}B misses bob none 333,110\nB left removed\n{SAID}");
         assert_eq!(breach(&in_vain), "B is told for the 1. time that it is out, and 0 of its seats ended");
+        for codes in ["307,110", "110"] {
+            let sits = format!("{BOTH}B misses bob none {codes}\nB left removed\n{SAID}");
+            let codes = codes.replace(',', ", ");
+            assert_eq!(breach(&sits), format!("B is told [{codes}], that it is out, and sits"));
+        }
     }
 
     #[test]

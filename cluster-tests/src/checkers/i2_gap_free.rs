@@ -1,8 +1,11 @@
 //! I2, gap-free and exactly once: who stays in a room is shown every message of M(r) while there, once. No hole, no repeat.
 //!
 //! A stay begins behind the history that was shown with the join, which ends exactly before it (I7), and in any case before a message that
-//! was sent only when the session knew itself inside. It ends with the last message that was shown before the session left; for one
-//! that was never seen to leave, with the end of M(r).
+//! was sent only when the session knew itself inside. It ends with the last message that was shown before the session left, and not before
+//! the entry by which it went, if the room told it so, nor before what was done five seconds earlier, where all is whole; for one that was never
+//! seen to leave, with the end of M(r). What is no message with a text to all is looked at by itself.
+
+mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +21,14 @@ const NEVER: &str = "nobody was in the room while somebody spoke";
 /// Checks every stay of every session of a run.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values();
-    rooms.map(of_room).collect::<Findings>().verdict(NEVER)
+    rooms.flat_map(|room| [of_room(room), others::check(room)]).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every stay of every session in one room that is the same all the time.
 pub fn in_room(history: &History, committed: &Committed) -> Verdict {
     let lines = history.of_room(&committed.room);
-    let room = Room { committed, positions: committed.positions(), sent: sent(&lines, committed), lives: &[], logged: &|_| None };
+    let (positions, sent) = (committed.positions(), sent(&lines, committed));
+    let room = Room { committed, positions, sent, lives: &[], logged: &|_| None };
     let mut findings = Findings::default();
     for (session, lines) in by_session(&lines) {
         findings.extend(stays(&lines).iter().map(|stay| room.of_stay(session, stay)).collect());
@@ -37,7 +41,10 @@ fn of_room(room: &evidence::Room<'_>) -> Findings {
     let logged = |name: &str| room.message(name).cloned();
     let sent = sent(&room.lines, committed);
     let known = Room { committed, positions: committed.positions(), sent, lives: &room.lives, logged: &logged };
-    room.cite(room.stays().map(|(session, stay)| known.of_stay(session.name, &Stay::of(stay))).collect())
+    let reach = |seen: u64| {
+        committed.messages.partition_point(|message| room.message(&message.stanza_id).is_some_and(|entry| entry.index <= seen))
+    };
+    room.cite(room.stays().map(|(session, stay)| known.of_stay(session.name, &Stay::of(stay, reach(stay.seen)))).collect())
 }
 
 /// The entry of a message, if there is a journal.
@@ -61,6 +68,8 @@ struct Stay<'a> {
     left: Option<&'a Line>,
     /// Every message that it was shown, with what the room calls it, and whether that was history.
     shown: Vec<(&'a Line, &'a str, bool)>,
+    /// How many messages of M(r) were said when it ended at the earliest.
+    said: usize,
 }
 
 fn sent(lines: &[&Line], committed: &Committed) -> Vec<u64> {
@@ -96,10 +105,10 @@ fn stays<'a>(lines: &[&'a Line]) -> Vec<Stay<'a>> {
 
 impl<'a> Stay<'a> {
     /// Whoever is shown all anew without having left is in another stay from there on.
-    fn of(stay: &evidence::Stay<'a>) -> Stay<'a> {
+    fn of(stay: &evidence::Stay<'a>, said: usize) -> Stay<'a> {
         let told = stay.told.as_ref().map(|(line, _)| *line);
         let renewed = stay.lines.last().filter(|_| stay.renewed).map(|(line, _)| *line);
-        Stay { joined: stay.joined, left: stay.left.or(told).or(renewed), shown: stay.shown().collect() }
+        Stay { joined: stay.joined, left: stay.left.or(told).or(renewed), shown: stay.shown().collect(), said }
     }
 }
 
@@ -134,7 +143,7 @@ impl Room<'_> {
         let sent_later = Some(self.sent.partition_point(|at| *at <= joined.at)).filter(|place| *place < self.sent.len());
         let last_shown = stay.shown.iter().filter_map(|shown| position(shown.1)).max().map(|last| last + 1);
         let all = self.end_of_life(last_shown);
-        let end = if stay.left.is_some() { last_shown.unwrap_or(0) } else { all };
+        let end = if stay.left.is_some() { last_shown.unwrap_or(0).max(stay.said) } else { all };
         let begin = behind_history.into_iter().chain(first_live).chain(sent_later).min().unwrap_or(end);
         begin..end.max(begin)
     }
@@ -210,6 +219,30 @@ mod tests {
         );
         let Verdict::Fail(found) = check(&Evidence::of(&run)) else { panic!("it passes") };
         assert_eq!(found[0].entries, [2, 1, 3].map(|at| run.journal[at].clone()));
+    }
+
+    const BOTH: &str = "= create A ada\nA joined\n= join B bob\nB joined\n";
+
+    #[test]
+    fn what_comes_before_one_is_told_that_it_is_out_is_missed() {
+        let said = format!("{BOTH}A invoke s1\n= say 1 s1 ada A\nA received 1 s1\n= role bob none\n");
+        let told = |codes: &str| {
+            let text = format!("{said}B misses bob none {codes},110\nB left removed");
+            check(&Evidence::of(&crate::sketch::run(&text)))
+        };
+        assert_eq!(told("307").breaches(), ["B is not shown 1 messages of its stay, 1 to 1"]);
+        assert!(told("333").passed(), "it says itself that something is missing");
+    }
+
+    #[test]
+    fn whoever_is_there_when_all_is_whole_is_shown_what_was_done() {
+        let until = |seconds: u32| {
+            let said = "- phase liveness\n@ 1\nA invoke s1\n= say 1 s1 ada A\nA received 1 s1\n";
+            let text = format!("{BOTH}{said}@ {seconds}\nB left cut\n");
+            check(&Evidence::of(&crate::sketch::run(&text)))
+        };
+        assert_eq!(until(7).breaches(), ["B is not shown 1 messages of its stay, 1 to 1"]);
+        assert!(until(5).passed(), "it may have been on its way");
     }
 
     #[test]

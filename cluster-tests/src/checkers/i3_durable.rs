@@ -1,8 +1,8 @@
 //! I3, acknowledged is durable: a message whose sender saw its reflection is in M(r), under the name that the sender saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::act::Answer;
+use crate::act::{Act, Answer};
 use crate::committed::Committed;
 use crate::evidence::{Evidence, Room};
 use crate::history::{Event, History, Line};
@@ -16,7 +16,8 @@ type Kept<'a> = BTreeMap<&'a str, Option<&'a str>>;
 
 /// Checks every acknowledged send of a run; subjects are messages too.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
-    evidence.rooms.values().map(|room| room.cite(found(&room.lines, &kept_of(room)))).collect::<Findings>().verdict(NEVER)
+    let of_room = |room| [Room::cite(room, found(&room.lines, &kept_of(room))), whispers(evidence, room)];
+    evidence.rooms.values().flat_map(of_room).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every acknowledged send of one room, and that a name means the same message to everybody.
@@ -32,6 +33,25 @@ fn kept_of<'a>(room: &Room<'a>) -> Kept<'a> {
         _ => None,
     });
     kept.collect()
+}
+
+/// A room says nothing about a private message that it has passed on, but answers what was asked behind it.
+fn whispers(evidence: &Evidence<'_>, room: &Room<'_>) -> Findings {
+    let logged = room.entries.iter().filter_map(|entry| match &entry.deed {
+        Deed::Whisper { send, .. } => send.as_deref(),
+        _ => None,
+    });
+    let logged: BTreeSet<&str> = logged.collect();
+    let mut findings = Findings::default();
+    for (send, asked) in evidence.asked.iter().filter(|(_, asked)| asked.line.room == room.jid) {
+        let (Act::Whisper { .. }, Some(Answer::Done)) = (asked.act, asked.answer()) else { continue };
+        findings.checked += 1;
+        if !logged.contains(send) {
+            let what = format!("the private message {send} was passed on, but the log does not have it");
+            findings.breaches.push(Breach::new(what, &[asked.line].into_iter().chain(asked.end).collect::<Vec<_>>()));
+        }
+    }
+    findings
 }
 
 fn found(lines: &[&Line], kept: &Kept<'_>) -> Findings {
@@ -72,6 +92,16 @@ fn renamed(line: &Line, send: Option<&str>, stanza_id: &str, kept: &Kept<'_>) ->
 mod tests {
     use super::*;
     use crate::sketch::{committed, history};
+
+    #[test]
+    fn a_private_message_that_was_passed_on_is_in_the_log() {
+        let judged = |logged: &str| {
+            let run = crate::sketch::run(&format!("= create A ada\n{logged}A whisper w1 bob x\nA done w1"));
+            check(&Evidence::of(&run))
+        };
+        assert!(judged("= whisper w1 ada bob A x\n").passed());
+        assert_eq!(judged("").breaches(), ["the private message w1 was passed on, but the log does not have it"]);
+    }
 
     #[test]
     fn what_was_acknowledged_and_is_there_passes() {

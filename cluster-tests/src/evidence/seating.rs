@@ -140,6 +140,12 @@ impl<'a> Seating<'a> {
         std::iter::once(before).chain(behind.map(|count| (count.1, count.2)))
     }
 
+    /// The entry by which whoever took a seat at this index sits no more, under whatever nicks; none while it does.
+    pub fn end_of(&self, jid: &str, taken: u64) -> Option<(&'a Entry, Gone)> {
+        let mut seats = self.seats.iter().filter(|seat| seat.jid == jid && seat.taken.index >= taken);
+        seats.find_map(|seat| seat.until.filter(|(_, how)| *how != Gone::Renamed))
+    }
+
     /// The last entry by which somebody took a seat under a nick, or the nick went.
     pub fn last_of(&self, nick: &str) -> Option<&'a Entry> {
         let seat = self.seats.iter().rfind(|seat| seat.nick == nick).map(|seat| seat.taken);

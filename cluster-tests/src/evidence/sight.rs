@@ -19,6 +19,8 @@ pub(crate) enum Sight {
     Subject {
         /// As the last thing that whoever enters is shown (§7.2.15); else somebody has just set it.
         at_the_door: bool,
+        /// The sender's id.
+        send: Option<String>,
     },
     /// A message of the room itself: the codes of §10.2.1.
     Codes(Vec<u16>),
@@ -110,15 +112,18 @@ fn sight(element: &Element, room: &str) -> Sight {
     match (element.name(), kind, nick) {
         ("presence", _, nick) => Sight::Presence(presence(element, nick)),
         ("message", Some("groupchat"), nick) if element.child("subject", ns::CLIENT).is_some() => {
-            Sight::Subject { at_the_door: nick.is_none() || element.child("delay", ns::DELAY).is_some() }
+            let at_the_door = nick.is_none() || element.child("delay", ns::DELAY).is_some();
+            Sight::Subject { at_the_door, send: id(element) }
         }
         ("message", Some("groupchat"), None) => Sight::Codes(codes(element)),
         ("message", _, None) => Sight::Notice(jids(element)),
-        ("message", kind, Some(from)) if kind != Some("groupchat") => {
-            Sight::Whisper { from, send: element.attribute("id").map(str::to_owned) }
-        }
+        ("message", kind, Some(from)) if kind != Some("groupchat") => Sight::Whisper { from, send: id(element) },
         _ => Sight::Other,
     }
+}
+
+fn id(element: &Element) -> Option<String> {
+    element.attribute("id").map(str::to_owned)
 }
 
 fn presence(element: &Element, nick: Option<String>) -> Presence {
@@ -179,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             reader.read("<message from='r@s' type='groupchat'><subject/></message>", "r@s"),
-            Sight::Subject { at_the_door: true }
+            Sight::Subject { at_the_door: true, send: None }
         );
         assert_eq!(reader.read("<presence from='other@s/ada'/>", "r@s"), Sight::Other);
         assert_eq!(reader.read("<presence from='r@s/ada' type='error'/>", "r@s"), Sight::Other);

@@ -46,7 +46,7 @@ pub(crate) struct Stay<'a> {
     pub wishes: Option<&'a Line>,
     /// The entry by which it is in the room: the first and the last that it may have been.
     pub entry: Option<(u64, u64)>,
-    /// The last entry of which it is known to have been shown something, or to have been in its order.
+    /// The last entry of which it is known to have been shown something, to have been in its order, or to have to have been by then.
     pub seen: u64,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Session<'a> {
             (Event::Joined, _) if stay.joined.is_none() => {
                 stay.let_in(line, &mut self.pending);
             }
-            (_, Some(Sight::Subject { at_the_door: true })) if stay.joined.is_some() => {
+            (_, Some(Sight::Subject { at_the_door: true, .. })) if stay.joined.is_some() => {
                 return self.renew(line, sight);
             }
             (Event::Invoke { act: Act::Leave, .. }, _) => stay.wishes = Some(line),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::goodbyes::ceilings;
-use super::{Gone, Ranks, Room, Seat, Session, Stay};
+use super::{Ranks, Room, Seat, Session, Stay};
 use crate::history::Event;
 
 /// The eyes of all who were ever in a room.
@@ -35,12 +35,13 @@ impl<'r, 'a> Whois<'r, 'a> {
         let (first, _) = stay.entry.filter(|(first, last)| first == last && !self.room.seating.vague)?;
         let joined = stay.joined?;
         let mut floor = first;
+        let end = self.room.seating.end_of(session.jid, first).map_or(u64::MAX, |(entry, _)| entry.index);
         let spans = stay.lines.iter().zip(ceilings(self.room, stay)).map(|((line, _), ceiling)| {
             if let Event::Received { stanza_id, delayed: false, .. } = &line.event {
                 floor = floor.max(self.room.message(stanza_id).map_or(0, |entry| entry.index));
             }
             // All that whoever enters is shown at the door is of that very entry.
-            if line.at <= joined.at { (first, first) } else { (floor, ceiling.min(self.end(session.jid, first))) }
+            if line.at <= joined.at { (first, first) } else { (floor, ceiling.min(end)) }
         });
         Some(spans.map(|(from, to)| self.sees(session.jid, from, to)).collect())
     }
@@ -51,12 +52,5 @@ impl<'r, 'a> Whois<'r, 'a> {
         let mut turns = self.for_all[begin..].iter().take_while(|turn| turn.0 <= to);
         let mut roles = self.seats.get(jid).into_iter().flatten().flat_map(|seat| seat.roles_within(from, to));
         turns.any(|turn| turn.1) || roles.any(|role| matches!(role, "moderator" | ""))
-    }
-
-    /// The entry by which a session that came in by another goes.
-    fn end(&self, jid: &str, first: u64) -> u64 {
-        let seats = self.seats.get(jid).into_iter().flatten().filter(|seat| seat.taken.index >= first);
-        let ends = seats.filter_map(|seat| seat.until).filter(|(_, how)| *how != Gone::Renamed);
-        ends.map(|(entry, _)| entry.index).min().unwrap_or(u64::MAX)
     }
 }

@@ -6,7 +6,8 @@
 //! | phase | what they do |
 //! |---|---|
 //! | setting | owners make their rooms and put them in order, then all enter: [`Traffic::arrived`] |
-//! | safety, heal | each does what its dice say; whose connection breaks comes back, but for some who stay out of rooms that are nobody's |
+//! | safety | each does what its dice say; whose connection breaks comes back, to rooms that are nobody's sooner or later |
+//! | heal | the same, but rooms that are nobody's stay as they are: nobody comes back there, and who is in only speaks |
 //! | liveness | owners put their rooms in order again, everybody goes in, and everything that the profile has must work: [`Traffic::proved`] |
 //! | looking | nobody asks for anything more: [`Traffic::quiet`], then [`Traffic::look`] |
 //! | over | all leave: [`Traffic::ended`] |
