@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that should be there at once. The machines that run this are slow and shared.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long nodes may take to start, to make a cluster, and to become whole: nothing is promised of that, and each of many steps waits for a disk.
+pub const WHOLE_LIMIT: Duration = Duration::from_secs(90);
+
 /// How often is looked whether a thing is there.
 pub const PAUSE: Duration = Duration::from_millis(20);
 
@@ -20,12 +23,18 @@ pub fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The same, where the error says why it is not there.
 #[track_caller]
-pub fn awaited_while<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+pub fn awaited_while<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    awaited_for(LIMIT, what, look)
+}
+
+/// The same for so long, where the error says why it is not there.
+#[track_caller]
+pub fn awaited_for<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let start = Instant::now();
     loop {
         match look() {
             Ok(found) => return found,
-            Err(why) if start.elapsed() > LIMIT => panic!("{what} did not come within {} s: {why}", LIMIT.as_secs()),
+            Err(why) if start.elapsed() > limit => panic!("{what} did not come within {} s: {why}", limit.as_secs()),
             Err(_) => std::thread::sleep(PAUSE),
         }
     }

@@ -108,7 +108,7 @@ async fn nobody_sees_who_comes_back_within_the_grace() {
 /// The same for a node that is started again at once: a new life of it, in which the old one's occupants sit nowhere until they come back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edge_that_is_back_at_once_is_not_noticed_but_by_those_who_stay_away() {
-    let grace = Duration::from_secs(6);
+    let grace = Duration::from_secs(12);
     let mut scene = Scene::set(grace, false).await;
     let _cut = scene.enter(scene.victim).await;
     let mut lost = Client::must_open(&scene.cluster.door(scene.victim), "user4", "edge").await;

@@ -141,7 +141,8 @@ async fn redirected(sender: &mut Client, other: &mut Client, to: &str) {
         let id = format!("redirected-{attempt}");
         sender.send(&chat(to, &id)).await;
         match other.next(AGAIN).await.unwrap() {
-            Some(stanza) if is_chat(&stanza, &id) => return,
+            // Also one of the earlier ones: they are late by as much as the machine is.
+            Some(stanza) if stanza.attribute("id").is_some_and(|id| id.starts_with("redirected-")) => return,
             _ => assert!(start.elapsed() < LIMIT, "what is written to {to} reaches nobody"),
         }
     }

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that should be there at once.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a server may take to start: nothing is promised of that, and each of many steps waits for a disk.
+pub const START_LIMIT: Duration = Duration::from_secs(90);
+
 /// The process, ended when it is dropped.
 pub struct Running {
     dev: Child,
@@ -109,7 +112,7 @@ impl Drop for Running {
 /// What a file says, once it is there.
 pub fn await_file(path: &Path, mut meanwhile: impl FnMut()) -> String {
     let start = Instant::now();
-    while start.elapsed() < LIMIT {
+    while start.elapsed() < START_LIMIT {
         if let Ok(text) = std::fs::read_to_string(path) {
             return text;
         }
