@@ -113,8 +113,13 @@ impl Sends {
         }
         let status = stanza.child("status", ns::CLIENT).map(Element::text);
         let nick = answering::nick(stanza).unwrap_or_default();
-        let shown = self.0.values().filter(|sent| sent.room == room);
-        let shown = shown.filter(|sent| matches!(&sent.act, Act::Presence { status: own } if Some(own) == status.as_ref()));
+        let of_room = self.0.values().filter(|sent| sent.room == room);
+        let shown = of_room.filter(|sent| match &sent.act {
+            Act::Presence { status: own } => Some(own) == status.as_ref(),
+            // What was asked behind the way out and comes behind the way in says nothing that this does not.
+            Act::Enter { .. } => true,
+            _ => false,
+        });
         let shown = shown.map(|sent| sent.number).max();
         let fits = |sent: &Sent| match &sent.act {
             _ if sent.room != room => false,
@@ -281,6 +286,17 @@ mod tests {
         let events: Vec<Event> = sends.abandoned().into_iter().map(|settled| settled.event).collect();
         assert_eq!(events, [unknown("s1"), unknown("s2")]);
         assert_eq!(sends.count(), 0);
+    }
+
+    #[test]
+    fn who_is_shown_to_enter_is_seen_as_it_said_before() {
+        let enter = Act::Enter { nick: "N".to_owned(), password: None, history: None };
+        let presence = |status: &str| Act::Presence { status: status.to_owned() };
+        let mut sends = of(&[("p1", presence("away")), ("e", enter), ("p2", presence("back"))]);
+        let settled = events(&mut sends, &format!("<presence from='r@s/N'>{OWN}</presence>"));
+        assert_eq!(settled.len(), 2, "{settled:?}");
+        assert!(settled.contains(&Event::Ok { send: "p1".to_owned(), answer: Answer::Done }));
+        assert_eq!(sends.count(), 1, "what is said behind it is shown behind it");
     }
 
     #[test]
