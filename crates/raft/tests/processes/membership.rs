@@ -91,6 +91,12 @@ fn catch_up(arguments: &[&str], snapshot: bool) {
     assert_eq!(cluster.ask(leader, &format!("fill 1 f {BEHIND} 8")), "ok");
     cluster.patience = patience;
     println!("{BEHIND} entries in {:?}", start.elapsed());
+    if snapshot {
+        // It purges behind a checkpoint, which comes when it comes.
+        within(CATCH_UP_LIMIT, "the log is purged", || {
+            (cluster.status_number(leader, 1, "purged") >= Some(BEHIND / 2)).then_some(())
+        });
+    }
     let start = Instant::now();
     cluster.start_node(follower);
     within(CATCH_UP_LIMIT, "the follower has everything", || {
