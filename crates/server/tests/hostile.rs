@@ -288,7 +288,7 @@ fn a_client_that_reads_too_slowly_is_told_why_it_is_cut_off() {
     let reader = std::thread::spawn(move || {
         let mut heard = 0;
         while !noticed.load(Ordering::Relaxed) {
-            heard += deaf.sip(8 * 1024);
+            heard += deaf.sip(32 * 1024);
             std::thread::sleep(Duration::from_millis(50));
         }
         (heard, deaf.rest())
