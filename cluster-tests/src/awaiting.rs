@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// How long anything may take that should be there at once. The machines that run this are slow and shared.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// How long nodes may take to start, to make a cluster, and to become whole: nothing is promised of that, and each of many steps waits for a disk.
-pub const WHOLE_LIMIT: Duration = Duration::from_secs(90);
+/// How long nodes may take to start and to make a cluster: nothing is promised of that, and each of many steps waits for a disk.
+pub const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// How often is looked whether a thing is there.
 pub const PAUSE: Duration = Duration::from_millis(20);

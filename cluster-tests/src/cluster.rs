@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::awaiting::{LIMIT, PAUSE, WHOLE_LIMIT, awaited, awaited_for};
+use crate::awaiting::{LIMIT, PAUSE, START_LIMIT, awaited, awaited_for, awaited_while};
 use crate::doors::Doors;
 use crate::program::Program;
 
@@ -77,7 +77,7 @@ impl Cluster {
     /// What `dev` writes when all nodes serve.
     fn await_list(&mut self) -> Vec<Listed> {
         let list = self.dir.path().join("nodes.json");
-        awaited_for(WHOLE_LIMIT, "the list of the nodes", || {
+        awaited_for(START_LIMIT, "the list of the nodes", || {
             if let Some(Ok(Some(status))) = self.dev.as_mut().map(Child::try_wait) {
                 panic!("the cluster did not start: {status}");
             }
@@ -199,7 +199,7 @@ impl Cluster {
     /// those have what the others have, and the nodes that should lead do. Then one more may fall, and no home moves by itself.
     pub fn await_whole(&self) {
         for node in self.nodes() {
-            awaited_for(WHOLE_LIMIT, &format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {
+            awaited_while(&format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {
                 None => Ok(()),
                 Some(complaint) => Err(complaint),
             });
@@ -218,7 +218,7 @@ impl Cluster {
     /// Where its clients connect.
     fn await_serving(&self, node: u32, child: &mut Child) -> String {
         let dir = self.node_dir(node);
-        let status = awaited_for(WHOLE_LIMIT, &format!("node {node}"), || {
+        let status = awaited_for(START_LIMIT, &format!("node {node}"), || {
             if let Ok(Some(status)) = child.try_wait() {
                 panic!("node {node} did not start ({status}): {}", said_in(&self.said_by(node)));
             }

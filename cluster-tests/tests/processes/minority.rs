@@ -13,7 +13,7 @@ use crate::three;
 const ROOM: &str = "minority";
 
 /// The promise is 5 s; the rest is for a machine that does much else.
-const REFUSED_WITHIN: Duration = Duration::from_secs(7);
+const REFUSED_WITHIN: Duration = Duration::from_secs(6);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_to_a_minority_comes_back_as_an_error_and_is_not_reflected() {

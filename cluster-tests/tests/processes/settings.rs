@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::three;
 
 /// From the command until the last home goes by it.
-const HEARD_WITHIN: Duration = Duration::from_secs(10);
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_setting_holds_for_the_homes_on_all_nodes_and_for_good() {
@@ -49,7 +49,7 @@ async fn the_time_after_which_a_silent_node_counts_as_dead_is_changed_while_all_
     let cluster = three(&[("CONCLAVE_NODE_SILENT_MS", "600000")]);
     let meta = cluster.await_status(1, "a leader of meta", |status| status.groups[0].leader.is_some()).groups[0].leader.unwrap();
     let frozen = cluster.nodes().into_iter().find(|node| *node != meta).unwrap();
-    cluster.set(frozen, "node_silent_ms", "5000");
+    cluster.set(frozen, "node_silent_ms", "2000");
     cluster.freeze(frozen);
     let down = |line: &NodeLine| line.node == frozen && line.stands == NodeStands::Down;
     cluster.await_status(meta, "the end of the frozen node", |status| status.nodes.iter().any(down));
