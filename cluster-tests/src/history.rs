@@ -149,6 +149,11 @@ impl Event {
         Event::Invoke { send: send.to_owned(), act: Act::default() }
     }
 
+    /// Somebody asks to be let in.
+    pub fn asks_to_enter(&self) -> bool {
+        matches!(self, Event::Invoke { act: Act::Enter { .. }, .. })
+    }
+
     /// It was shown a message of which its place and its send are enough.
     pub fn received(stanza_id: String, send: Option<String>, delayed: bool) -> Event {
         Event::Received { stanza_id, send, delayed, nick: None, body: None, stanza: None }

@@ -24,8 +24,7 @@ fn rules(room: &Room<'_>) -> Findings {
     let (mut ranks, mut findings) = (Ranks::default(), Findings::default());
     for entry in &room.entries {
         if let Deed::Join { jid, creates: false, .. } = &entry.deed {
-            let is_closed = ranks.members_only || ranks.secret.is_some_and(|secret| !secret.is_empty());
-            findings.checked += usize::from(is_closed);
+            findings.checked += usize::from(ranks.members_only || ranks.password().is_some());
             findings.breaches.extend(admission(room, &ranks, entry, jid));
         }
         ranks.fold(entry);
@@ -76,7 +75,7 @@ fn admission(room: &Room<'_>, ranks: &Ranks<'_>, entry: &Entry, jid: &str) -> Op
     if let Some(why) = ranks.bars(bare(jid)) {
         return Some(Breach::new(format!("{jid} is let into {}, and is {why}", room.jid), &[]).with(&[entry]));
     }
-    let secret = ranks.secret.filter(|secret| !secret.is_empty())?;
+    let secret = ranks.password()?;
     // Who is in, and asks to be shown everything anew, needs no password.
     let before = room.seating.seats.iter().filter(|seat| seat.jid == jid && seat.taken.index < entry.index);
     let is_in = before
@@ -117,10 +116,7 @@ fn remaining(room: &Room<'_>, ranks: &Ranks<'_>, entry: &Entry) -> Vec<Breach> {
 fn deaf(room: &Room<'_>) -> Findings {
     let mut findings = Findings::default();
     for (session, stay) in room.stays() {
-        let Some((first, _)) = stay.entry.filter(|(first, last)| first == last) else { continue };
-        let seats = || room.seating.seats.iter().filter(|seat| seat.jid == session.jid && seat.taken.index >= first);
-        let is_end = |how: Gone| !matches!(how, Gone::Renamed | Gone::Replaced);
-        let Some((removal, _)) = seats().find_map(|seat| seat.until.filter(|(_, how)| is_end(*how))) else { continue };
+        let Some((removal, _)) = stay.entered().and_then(|entered| room.seating.end_of(session.jid, entered)) else { continue };
         let heard = stay.shown().filter(|shown| !shown.2).find_map(|(line, stanza_id, _)| {
             let entry = room.message(stanza_id)?;
             (entry.index > removal.index).then_some((line, entry))
@@ -138,9 +134,8 @@ fn deaf(room: &Room<'_>) -> Findings {
 fn overheard<'a>(session: &'a Session<'_>) -> impl Iterator<Item = Breach> + 'a {
     let behind = session.stays.iter().zip(session.stays.iter().skip(1)).filter(|(before, _)| before.told.is_some());
     behind.filter_map(|(before, stay)| {
-        let asks = |line: &Line| matches!(line.event, Event::Invoke { act: Act::Enter { .. }, .. });
-        let outside = stay.lines.iter().take_while(|(line, _)| !asks(line));
-        let (line, _) = outside.into_iter().find(|(line, sight)| is_of_inside(line, sight.as_ref()))?;
+        let mut outside = stay.lines.iter().take_while(|(line, _)| !line.event.asks_to_enter());
+        let (line, _) = outside.find(|(line, sight)| is_of_inside(line, sight.as_ref()))?;
         let farewell = before.told.as_ref().map(|(line, _)| *line);
         let what = format!("{} is shown what happens in the room when it was told that it is out", session.name);
         Some(Breach::new(what, &farewell.into_iter().chain([*line]).collect::<Vec<_>>()))

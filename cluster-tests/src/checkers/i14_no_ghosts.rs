@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::act::Act;
 use crate::evidence::{Evidence, Gone, Room, Seat, goodbyes};
-use crate::history::{Event, Line, Phase, Stage};
+use crate::history::{Line, Phase, Stage};
 use crate::journal::Deed;
 use crate::verdict::{Breach, Findings, Verdict};
 
@@ -91,7 +90,7 @@ fn last_lines<'a>(room: &Room<'a>) -> BTreeMap<&'a str, (&'a Line, bool)> {
         let known = last.entry(session.jid).or_insert((line, false));
         let later = if line.at > known.0.at { line } else { known.0 };
         // Whoever waits to be let in may be in any moment.
-        let asks = || stay.lines.iter().any(|(line, _)| matches!(line.event, Event::Invoke { act: Act::Enter { .. }, .. }));
+        let asks = || stay.lines.iter().any(|(line, _)| line.event.asks_to_enter());
         *known = (later, known.1 || (stay.left.is_none() && (stay.joined.is_some() || asks())));
     }
     last

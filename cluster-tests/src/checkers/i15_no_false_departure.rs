@@ -12,9 +12,6 @@ const GRACE_TOLERANCE: u64 = 500;
 /// Whoever is removed knows it after so long, in microseconds: edges are silent for 20 s at most, and clients and nodes share a machine.
 const TOLD_WITHIN: u64 = 30_000_000;
 
-/// §16.6: removed for a technical problem.
-const FAILURE: u16 = 333;
-
 /// Checks every farewell that anybody was shown, and everybody who was removed.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values().filter(|room| !room.seating.vague);
@@ -71,7 +68,7 @@ fn told_without_cause(evidence: &Evidence<'_>, room: &Room<'_>) -> Vec<Breach> {
     let Some(order) = evidence.order(room) else { return Vec::new() };
     let mut told: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
     for (session, stay) in room.stays() {
-        let farewells = stay.presences().filter(|(_, presence)| presence.is_farewell() && presence.codes.contains(&FAILURE));
+        let farewells = stay.presences().filter(|(_, presence)| presence.is_farewell() && presence.is_failure());
         told.entry(session.jid).or_default().extend(farewells.map(|(line, _)| line));
     }
     let mut breaches = Vec::new();
@@ -125,7 +122,7 @@ fn told_wrong(order: &Order, session: &Session<'_>, stay: &Stay<'_>, seat: &Seat
         Gone::Left | Gone::Destroyed | Gone::Replaced | Gone::Renamed => return None,
     };
     let was_missed = seat.missed.is_some_and(|lost| order.decided(lost.index) <= line.at);
-    let says = codes.iter().any(|code| presence.codes.contains(code)) || (was_missed && presence.codes.contains(&FAILURE));
+    let says = codes.iter().any(|code| presence.codes.contains(code)) || (was_missed && presence.is_failure());
     let what = || format!("{} is removed, which has the code {codes:?}, and is told {:?}", session.name, presence.codes);
     // Who asked to leave, or was cut off, may have been told of another end first.
     (!says && stay.wishes.is_none()).then(|| Breach::new(what(), &[line]))

@@ -5,7 +5,7 @@
 //! the entry by which it went, if the room told it so, nor before what was done five seconds earlier, where all is whole; for one that was never
 //! seen to leave, with the end of M(r). What is no message with a text to all is looked at by itself.
 
-mod others;
+mod subjects_and_whispers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ const NEVER: &str = "nobody was in the room while somebody spoke";
 /// Checks every stay of every session of a run.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Verdict {
     let rooms = evidence.rooms.values();
-    rooms.flat_map(|room| [of_room(room), others::check(room)]).collect::<Findings>().verdict(NEVER)
+    rooms.flat_map(|room| [of_room(room), subjects_and_whispers::check(room)]).collect::<Findings>().verdict(NEVER)
 }
 
 /// Checks every stay of every session in one room that is the same all the time.
@@ -106,9 +106,7 @@ fn stays<'a>(lines: &[&'a Line]) -> Vec<Stay<'a>> {
 impl<'a> Stay<'a> {
     /// Whoever is shown all anew without having left is in another stay from there on.
     fn of(stay: &evidence::Stay<'a>, said: usize) -> Stay<'a> {
-        let told = stay.told.as_ref().map(|(line, _)| *line);
-        let renewed = stay.lines.last().filter(|_| stay.renewed).map(|(line, _)| *line);
-        Stay { joined: stay.joined, left: stay.left.or(told).or(renewed), shown: stay.shown().collect(), said }
+        Stay { joined: stay.joined, left: stay.end(), shown: stay.shown().collect(), said }
     }
 }
 

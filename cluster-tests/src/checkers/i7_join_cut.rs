@@ -50,7 +50,7 @@ fn lists(room: &Room<'_>) -> Vec<Breach> {
 
 /// The stays of which it is known by which entry they began, in the order of the log.
 fn placed<'r, 'a>(room: &'r Room<'a>) -> Vec<(u64, &'r Session<'a>, &'r Stay<'a>)> {
-    let at = |stay: &Stay<'_>| stay.entry.filter(|(first, last)| first == last && stay.joined.is_some()).map(|(first, _)| first);
+    let at = |stay: &Stay<'_>| stay.entered().filter(|_| stay.joined.is_some());
     let mut stays: Vec<_> = room.stays().filter_map(|(session, stay)| Some((at(stay)?, session, stay))).collect();
     stays.sort_by_key(|(index, _, _)| *index);
     stays
@@ -118,7 +118,7 @@ fn cut(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, joined: &Line) -
         let what = format!("{} is shown number {to} of the room behind number {from}, in the history", session.name);
         breaches.push(Breach::new(what, &[earlier, later]));
     }
-    let (Some((line, last)), Some((first, _))) = (history.last(), stay.entry.filter(|(first, last)| first == last)) else {
+    let (Some((line, last)), Some(first)) = (history.last(), stay.entered()) else {
         return breaches;
     };
     // The next one was there already when the session came in.

@@ -48,7 +48,7 @@ struct Walk<'r, 'a> {
 
 /// Goes through a stay. Nothing can be said of one if it is not known by which entry it began.
 pub(crate) fn goodbyes<'r, 'a>(room: &'r Room<'a>, session: &Session<'a>, stay: &Stay<'a>) -> Goodbyes<'r, 'a> {
-    let Some((first, _)) = stay.entry.filter(|(first, last)| first == last) else { return Goodbyes::default() };
+    let Some(first) = stay.entered() else { return Goodbyes::default() };
     let own = room.seating.seats.iter().filter(|seat| seat.jid == session.jid);
     let own: BTreeSet<(u64, &str)> = own.filter_map(|seat| Some((seat.until?.0.index, seat.nick))).collect();
     // That it goes itself, or is called something else, it is told in another way; and the end of a room is the end of all of them.

@@ -12,7 +12,7 @@ pub(crate) struct Ranks<'a> {
     /// §7.2.6.
     pub members_only: bool,
     /// §7.2.5; none as long as nothing says whether there is one, empty if there is none.
-    pub secret: Option<&'a str>,
+    secret: Option<&'a str>,
     /// §4.2: whether all are shown real JIDs, and not moderators alone.
     pub shows_jids: bool,
 }
@@ -49,6 +49,11 @@ impl<'a> Ranks<'a> {
     pub fn affiliation(&self, jid: &str) -> &'a str {
         let of_domain = || self.affiliations.get(jid.rsplit_once('@').map_or(jid, |(_, domain)| domain));
         self.affiliations.get(jid).or_else(of_domain).copied().unwrap_or("none")
+    }
+
+    /// What one has to know to come in, if anything.
+    pub fn password(&self) -> Option<&'a str> {
+        self.secret.filter(|secret| !secret.is_empty())
     }
 
     /// Why an account has no place in the room, if so.

@@ -56,6 +56,11 @@ impl Presence {
         self.codes.contains(&303)
     }
 
+    /// §16.6: removed for a technical problem, as one who has missed something.
+    pub fn is_failure(&self) -> bool {
+        self.codes.contains(&333)
+    }
+
     /// Whether it says that the session itself is no longer in the room.
     pub fn is_farewell(&self) -> bool {
         self.unavailable && self.is_own() && !self.is_rename()

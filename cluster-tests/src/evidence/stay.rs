@@ -133,6 +133,18 @@ impl<'a> Stay<'a> {
         pending.drain(..pending.len().min(1));
     }
 
+    /// The entry by which it began, where only one can be that.
+    pub fn entered(&self) -> Option<u64> {
+        self.entry.filter(|(first, last)| first == last).map(|(entry, _)| entry)
+    }
+
+    /// The line with which it is over, as far as the session knows: the room says that it is out, it is shown all anew, or its connection ends.
+    pub fn end(&self) -> Option<&'a Line> {
+        let renewed = self.lines.last().filter(|_| self.renewed).map(|(line, _)| *line);
+        let told = self.told.as_ref().map(|(line, _)| *line);
+        [told, self.left, renewed].into_iter().flatten().min_by_key(|line| line.at)
+    }
+
     /// What it was shown of messages to all: the line, what the room calls it, and whether it was history.
     pub fn shown(&self) -> impl Iterator<Item = (&'a Line, &'a str, bool)> {
         self.lines.iter().filter_map(|(line, _)| match &line.event {

@@ -32,7 +32,7 @@ impl<'r, 'a> Whois<'r, 'a> {
 
     /// For each line of a stay whether it may show the JIDs of others. Nothing if it is not known by which entry the stay began.
     pub fn may_see(&self, session: &Session<'a>, stay: &Stay<'a>) -> Option<Vec<bool>> {
-        let (first, _) = stay.entry.filter(|(first, last)| first == last && !self.room.seating.vague)?;
+        let first = stay.entered().filter(|_| !self.room.seating.vague)?;
         let joined = stay.joined?;
         let mut floor = first;
         let end = self.room.seating.end_of(session.jid, first).map_or(u64::MAX, |(entry, _)| entry.index);

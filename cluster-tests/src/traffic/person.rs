@@ -336,12 +336,13 @@ impl Person {
     }
 
     fn wish_in(&mut self, session: &Session<'_>, room: usize) -> Option<Act> {
-        if self.stage.phase() == Phase::Liveness {
-            return Some(say(&mut self.dice));
-        }
         let kind = self.stage.cast.rooms[room].kind;
-        // Nobody is seen to go from a room that is destroyed meanwhile.
-        if kind == Kind::Race && self.stage.phase() == Phase::Heal {
+        let only_speaks = match self.stage.phase() {
+            // Nobody is seen to go from a room that is destroyed meanwhile.
+            Phase::Heal => kind == Kind::Race,
+            phase => phase == Phase::Liveness,
+        };
+        if only_speaks {
             return Some(say(&mut self.dice));
         }
         let view = View { seat: &session.seats[room], accounts: &self.accounts };

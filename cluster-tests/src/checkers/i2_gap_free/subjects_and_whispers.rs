@@ -18,7 +18,7 @@ pub(super) fn check(room: &Room<'_>) -> Findings {
 }
 
 fn of_stay(room: &Room<'_>, session: &Session<'_>, stay: &Stay<'_>, due: &[&Entry]) -> Findings {
-    let Some((entered, _)) = stay.entry.filter(|(first, last)| first == last) else { return Findings::default() };
+    let Some(entered) = stay.entered() else { return Findings::default() };
     let sights = || stay.lines.iter().filter_map(|(_, sight)| sight.as_ref());
     let heard = sights().filter_map(|sight| match sight {
         Sight::Whisper { send: Some(send), .. } | Sight::Subject { send: Some(send), .. } => Some(send.as_str()),
