@@ -12,7 +12,11 @@ const ROOM: &str = "moving";
 const TALK: &str = "drained";
 
 /// On the node that goes: the account, its resource when it comes back, and the nick. Some clients keep their resource, others get another.
-const MOVING: [(&str, &str, &str); 3] = [("user3", "first", "Keeps"), ("user4", "second", CHANGES), ("user5", "first", "Stays")];
+const MOVING: [(&str, &str, &str); 4] =
+    [("user6", "second", READY), ("user3", "first", "Keeps"), ("user4", "second", CHANGES), ("user5", "first", "Stays")];
+
+/// Has logged in elsewhere before the node goes, so that it can enter in the very moment in which it hears that.
+const READY: &str = "Ready";
 
 const CHANGES: &str = "Changes";
 
@@ -49,6 +53,8 @@ async fn move_away(cluster: &mut Cluster, leaving: u32) {
         client.enter(ROOM, nick).await;
         moving.push(client);
     }
+    let (user, resource, _) = MOVING[0];
+    let mut ready = Some(Client::must_open(&cluster.door(others[0]), user, resource).await);
     everybody_hears(&mut observers, "before").await;
     observers.iter_mut().for_each(|observer| drop(observer.passed()));
 
@@ -57,7 +63,10 @@ async fn move_away(cluster: &mut Cluster, leaving: u32) {
     for (at, (mut client, (user, resource, nick))) in moving.into_iter().zip(MOVING).enumerate() {
         client.until_ended_by("system-shutdown").await;
         // At once: the node need not have ended.
-        let mut client = Client::must_open(&cluster.door(others[at % 2]), user, resource).await;
+        let mut client = match ready.take() {
+            Some(client) => client,
+            None => Client::must_open(&cluster.door(others[at % 2]), user, resource).await,
+        };
         client.enter(ROOM, nick).await;
         back.push(client);
     }
@@ -81,7 +90,8 @@ async fn move_away(cluster: &mut Cluster, leaving: u32) {
 /// Who sees real JIDs may be shown that one of them has another resource now.
 fn nothing_was_seen_by(observer: &mut Client, why: &str) {
     let sees_jids = observer.jid().starts_with("admin@");
-    let may_be_seen = |stanza: &Element| sees_jids && is_presence_of(stanza, ROOM, CHANGES) && !is_unavailable(stanza);
+    let has_another = |stanza: &Element| [READY, CHANGES].iter().any(|nick| is_presence_of(stanza, ROOM, nick));
+    let may_be_seen = |stanza: &Element| sees_jids && has_another(stanza) && !is_unavailable(stanza);
     let passed = observer.passed();
     let of_moving = |stanza: &&Element| MOVING.iter().any(|(_, _, nick)| is_presence_of(stanza, ROOM, nick));
     let seen = passed.iter().filter(of_moving).find(|stanza| !may_be_seen(stanza));

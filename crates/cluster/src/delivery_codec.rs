@@ -382,6 +382,7 @@ fn encode_request(request: &Request) -> wire::Request {
         Ask::Session(SessionRequest::Presence { priority, .. }) => {
             To::Priority(wire::Priority { priority: priority.map(i32::from) })
         }
+        Ask::EdgeEnds => To::EdgeEnds(wire::Nothing {}),
         Ask::Listings => To::Listings(wire::Nothing {}),
         // No edge asks so.
         Ask::Unreadable => To::User(Default::default()),
@@ -415,6 +416,7 @@ fn decode_ask(ask: wire::request::Ask, session: &Session) -> Decoded<Ask> {
         }
         From::Unbind(_) => Ask::Session(SessionRequest::Unbind { session: session.clone() }),
         From::Priority(said) => Ask::Session(SessionRequest::Presence { session: session.clone(), priority: priority(said)? }),
+        From::EdgeEnds(_) => Ask::EdgeEnds,
         From::Listings(_) => Ask::Listings,
         From::Rooms(room) => Ask::Rooms((!room.is_empty()).then(|| BareJid::from_stored(&room))),
     })

@@ -163,6 +163,7 @@ impl Home {
             Ask::Gone(presence) => self.leave_all(shard, presence, request, at, context, out),
             Ask::User(to, stanza) => self.ask_user(shard, to, stanza, request, at, context.now, out),
             Ask::Session(asked) => self.ask_session(shard, asked, request, at, context.now, out),
+            Ask::EdgeEnds => self.edge_ends(shard, request, at, out),
             Ask::Unreadable => self.tell(request, at, Verdict::Unreadable, out),
             Ask::Listings => self.tell(request, at, Verdict::Listings(shard.listings()), out),
             Ask::Rooms(one) => self.tell(request, at, Verdict::Rooms(shard.room_lines(one.as_ref())), out),

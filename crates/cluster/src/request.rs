@@ -29,6 +29,8 @@ pub enum Ask {
     User(Jid, Stanza),
     /// To be bound, and the like.
     Session(SessionRequest),
+    /// For everybody who sits or is bound by way of the edge to be detached: it is about to end its streams, and its clients are to come back by way of others.
+    EdgeEnds,
     /// Something that this version cannot read.
     Unreadable,
     /// The public rooms.
@@ -42,7 +44,7 @@ impl Ask {
     pub fn stanza(&self) -> Option<&Stanza> {
         match self {
             Ask::Room(_, stanza) | Ask::User(_, stanza) => Some(stanza),
-            Ask::Gone(_) | Ask::Session(_) | Ask::Unreadable | Ask::Listings | Ask::Rooms(_) => None,
+            Ask::Gone(_) | Ask::Session(_) | Ask::EdgeEnds | Ask::Unreadable | Ask::Listings | Ask::Rooms(_) => None,
         }
     }
 

@@ -184,6 +184,15 @@ proptest::proptest! {
 }
 
 #[test]
+fn what_is_asked_of_every_shard_is_read_as_it_was_said() {
+    let session = Session { jid: FullJid::parse("h/node").unwrap(), id: 7 };
+    for ask in [Ask::EdgeEnds, Ask::Listings, Ask::Rooms(None), Ask::Rooms(Some(BareJid::parse("r@c").unwrap()))] {
+        let request = ToHome::Request(Box::new(Request { session: session.clone(), number: 3, floor: 2, ask }));
+        assert_eq!(ToHome::decode(&request.encode()), Ok(request));
+    }
+}
+
+#[test]
 fn a_request_that_cannot_be_read_is_known_by_session_and_number() {
     let session = Session { jid: FullJid::parse("a@h/1").unwrap(), id: 7 };
     let text = "<message xmlns='jabber:client' to='b@h'><body>good</body></message>";

@@ -11,12 +11,17 @@ use conclave_cluster::delivery::{Delivery, Part, Views};
 use conclave_cluster::delivery_codec::Attend;
 use conclave_cluster::edge::Edge;
 use conclave_cluster::replica::Attendance;
+use conclave_cluster::request::Ask;
 use conclave_cluster::{Incarnation, Sessions};
 use conclave_muc::{Attachment, Audience, SeatChange, Session};
-use conclave_xmpp::{BareJid, Encoded, Nick, StanzaName, StanzaWriter, Timestamp};
+use conclave_xmpp::{BareJid, Encoded, FullJid, Nick, Stanza, StanzaName, StanzaWriter, Timestamp};
 
 const FIRST: Incarnation = Incarnation { node: 2, number: 1 };
 const SECOND: Incarnation = Incarnation { node: 2, number: 2 };
+
+fn enter(nick: &str) -> Ask {
+    Ask::Room(BareJid::parse("r@c").unwrap(), Stanza::from_element(join(nick)).unwrap())
+}
 
 fn attend(edge: Incarnation, after: u64, lives: &[u32]) -> Attend {
     let (lives, after) = (lives.to_vec(), Some(after));
@@ -58,6 +63,47 @@ fn a_seat_in_flight_moves_with_its_edge_to_the_next_life() {
     bench.sort(out);
     bench.commit_all();
     assert_eq!(seat_of_bob(&bench), Some((SECOND.attachment(), false)));
+}
+
+#[test]
+fn who_comes_back_from_an_edge_that_ends_takes_its_seat_and_no_other() {
+    // What is in flight is detached, too; and meta has said nothing so far.
+    let mut bench = with_a_seat_in_flight();
+    bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
+    bench.commit_all();
+    assert_eq!(seat_of_bob(&bench), Some((FIRST.attachment(), true)));
+    let other = Session { jid: FullJid::parse("bob@h/other").unwrap(), id: 9 };
+    bench.put_by(bench::HERE, other.clone(), enter("Bob"));
+    bench.commit_all();
+    let seats = bench.replica.shard().room(&bench.room).unwrap().seats().map(|(_, seat)| seat.session.clone());
+    assert_eq!(seats.filter(|seat| *seat != session("ann")).collect::<Vec<_>>(), [other]);
+}
+
+#[test]
+fn who_does_not_come_back_from_an_edge_that_ends_has_one_grace() {
+    let mut bench = with_a_seat_in_flight();
+    bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
+    bench.commit_all();
+    // It says so again, to be sure; then meta does.
+    bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
+    bench.living(&[(1, 1)]);
+    assert!(bench.log.is_empty(), "that is known");
+    let mut out = Vec::new();
+    bench.replica.tick(5000, Timestamp(1_005_000), &mut out);
+    bench.sort(out);
+    bench.commit_all();
+    assert_eq!(seat_of_bob(&bench), None);
+}
+
+#[test]
+fn what_an_edge_that_ends_asks_all_the_same_is_detached_with_its_life() {
+    let mut bench = with_a_seat_in_flight();
+    bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
+    bench.ask_by(FIRST, "bob", "other@c", join("Bob"));
+    bench.living(&[(1, 1)]);
+    bench.commit_all();
+    let room = bench.replica.shard().room(&BareJid::parse("other@c").unwrap()).unwrap();
+    assert_eq!(room.detached().count(), 1);
 }
 
 #[test]

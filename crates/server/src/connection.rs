@@ -249,7 +249,12 @@ impl Connection {
             if let Some(pause) = pause {
                 sleep_until(pause).await;
             }
-            read(&mut self.io, &mut self.stream, &mut self.actions).await
+            let read = read(&mut self.io, &mut self.stream, &mut self.actions);
+            match shutdown.run_until_cancelled(read).await {
+                Some(read) => read,
+                // Nothing is heard any more: it would come behind what the homes were told of this node's clients.
+                None => pending().await,
+            }
         };
         tokio::select! {
             error = ended => Ok(Woken::End(error)),
@@ -289,8 +294,9 @@ impl Connection {
 
     /// Routes a stanza, which may have to wait for answers to earlier ones. What others say is written meanwhile, and the session may be ended.
     async fn route(&mut self, stanza: Stanza) -> io::Result<Option<StreamError>> {
-        // Who is ended has no say any more: another may have its JID already.
-        let Some(session) = self.session.as_mut().filter(|session| !session.bound.is_ended()) else { return Ok(None) };
+        // Who is ended has no say any more: another may have its JID already. Nor has anybody once the node stops.
+        let is_heard = |session: &&mut Session| !session.bound.is_ended() && !session.stopping.is_cancelled();
+        let Some(session) = self.session.as_mut().filter(is_heard) else { return Ok(None) };
         session.meter.count();
         let Session { router, inflow, bound, .. } = session;
         let mut routed = pin!(router.route(stanza));
@@ -378,6 +384,10 @@ impl Connection {
         if let Some(session) = &mut self.session {
             session.router.leave_all(&[]).await;
         }
+        self.write_what_waits().await
+    }
+
+    async fn write_what_waits(&mut self) -> io::Result<()> {
         while self.session.as_mut().is_some_and(|session| session.inflow.take_ready()) {
             if self.write_outgoing().await?.is_some() {
                 break;
@@ -391,10 +401,13 @@ impl Connection {
         write_outgoing(&mut self.io, bound, inflow, &self.terms.shutdown).await
     }
 
-    /// We end the stream. Its leaves are committed first, but when the node stops: then nobody is left to be told.
+    /// We end the stream. Its leaves are committed first. When the node stops it keeps its seats, and gets what it was still to be told: what became of what it
+    /// asked is among that.
     async fn end(&mut self, error: StreamError) -> io::Result<Done> {
         self.actions.clear();
-        if let Some(session) = self.session.as_mut().filter(|_| !self.terms.shutdown.is_cancelled()) {
+        if self.terms.shutdown.is_cancelled() {
+            timeout(FAREWELL_MAX, self.write_what_waits()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        } else if let Some(session) = &mut self.session {
             session.router.leave_all(&[]).await;
         }
         self.answer(|stream, out| stream.fail(error, out));

@@ -29,6 +29,9 @@ const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// How long a shard may take to list its rooms.
 const LIST_MAX: Duration = Duration::from_secs(5);
 
+/// Without a home for so long, a shard is not waited for by a node that ends: a hand-over takes less.
+const HOMELESS_MAX: Duration = Duration::from_secs(1);
+
 /// The middle of the node: no rule lives here.
 pub struct Hub {
     /// The domain of the accounts.
@@ -217,6 +220,23 @@ impl Hub {
         };
         // They are carried out in any case.
         let _ = timeout(LEAVE_MAX, all).await;
+    }
+
+    /// Whoever sits or is bound by way of this node is detached, as it is about to end its streams. Says whether all homes have committed that within `limit`;
+    /// those that are not in reach are not waited for.
+    pub async fn detach_all(&self, limit: Duration) -> bool {
+        let homeless = self.homes.missing_for(HOMELESS_MAX);
+        let shards = (0..self.map.shards()).filter(|shard| !homeless.contains(shard));
+        let answers: Vec<_> = shards.map(|shard| self.ask_own(shard, Ask::EdgeEnds)).collect();
+        let all = async {
+            for answer in answers {
+                if answer.await != Ok(Some(Verdict::Done)) {
+                    return false;
+                }
+            }
+            homeless.is_empty()
+        };
+        timeout(limit, all).await.unwrap_or(false)
     }
 
     /// What a session that is gone never read goes back to its senders, within reason.

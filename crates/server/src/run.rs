@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -38,6 +39,9 @@ const FAREWELL_MAX: Duration = Duration::from_millis(800);
 
 /// How long leadership may take to be handed over before the node ends.
 const HAND_OVER_MAX: Duration = Duration::from_secs(2);
+
+/// How long homes may take to commit that the clients of a node that ends come back: as long as it may take a home to be handed over.
+const DETACH_MAX: Duration = HAND_OVER_MAX;
 
 /// How long a node that starts waits for homes of all shards before it takes clients all the same: they are told to wait.
 const HOMES_MAX: Duration = Duration::from_secs(10);
@@ -71,6 +75,7 @@ pub struct Node {
     pub ended: CancellationToken,
     /// What the node waits for, for a moment, before it ends.
     pub connections: TaskTracker,
+    streams_ended: OnceCell<()>,
 }
 
 /// Where a node listens, with the ports that the system chose for 0.
@@ -156,9 +161,18 @@ pub async fn serve(settings: Settings, end_with_stdin: bool) -> Result<(), Start
 }
 
 impl Node {
-    /// No client is let in any more, and those that are here are told that the node stops. Returns when they are gone, or have had their time.
+    /// No client is let in or heard any more, and those that are here are told that the node stops: where they can come back through others at once, not before
+    /// their seats wait for them. Returns when they are gone, or have had their time. Once is enough: whoever comes later waits for the first.
     pub async fn end_streams(&self) {
+        self.streams_ended.get_or_init(|| self.end_all_streams()).await;
+    }
+
+    async fn end_all_streams(&self) {
         self.shutdown.cancel();
+        let alone = self.cluster.meta().borrow().nodes().len() < 2;
+        if !alone && !self.hub.detach_all(DETACH_MAX).await {
+            warn!("not all homes know that the clients of this node are to come back; those in their rooms may notice");
+        }
         self.sessions.end_all(End::Stopped);
         self.connections.close();
         if tokio::time::timeout(FAREWELL_MAX, self.connections.wait()).await.is_err() {
@@ -186,8 +200,22 @@ impl Running {
         let socket = admin::socket(&dir);
         let admin = admin::listener::bind(&socket).map_err(|cause| StartError::Admin(socket.clone(), cause))?;
         let Parts { cluster, accounts, sessions, hub, replicas, metrics } = parts;
-        let node =
-            Node { settings, cluster, accounts, sessions, hub, replicas, metrics, tls, addresses, shutdown, ended, connections };
+        let streams_ended = OnceCell::new();
+        let node = Node {
+            settings,
+            cluster,
+            accounts,
+            sessions,
+            hub,
+            replicas,
+            metrics,
+            tls,
+            addresses,
+            shutdown,
+            ended,
+            connections,
+            streams_ended,
+        };
         let running = Running { node: Arc::new(node), _socket: SocketFile(socket) };
         tokio::spawn(admin::listener::serve(admin, running.node.clone()));
         vital::spawn("the watch over accounts", clients::end_deleted(running.node.clone()));

@@ -9,6 +9,7 @@ use crate::entry::ShardChange;
 use crate::incarnation::Incarnation;
 use crate::lives::Lives;
 use crate::planted::{self, Bug};
+use crate::request::Request;
 use crate::shard::Shard;
 
 impl Home {
@@ -32,6 +33,15 @@ impl Home {
         }
         let kept: BTreeSet<u32> = self.living.nodes().chain(self.absent.nodes()).collect();
         self.acknowledged.retain(|node, _| kept.contains(node));
+    }
+
+    /// An edge ends its streams on purpose. Who comes back by way of another before meta says that this one has ended would be seen to enter beside itself, so
+    /// the seats are detached before its clients are told. What is asked by way of it from here on, if anything, is detached when meta says so.
+    pub(super) fn edge_ends(&mut self, shard: &Shard, request: &Request, edge: Attachment, out: &mut Vec<Output>) {
+        if self.attachments(shard).contains(&edge) {
+            self.change_all(shard, ShardChange::Ended(edge), edge, out);
+        }
+        self.done(request, edge, out);
     }
 
     /// An edge that was taken for dead lives on: what sat by way of `from` does so by way of `to`.

@@ -68,9 +68,14 @@ impl Bench {
 
     /// The same by way of another edge.
     pub fn ask_by(&mut self, edge: Incarnation, who: &str, room: &str, stanza: Element) -> Vec<String> {
-        self.number += 1;
         let ask = Ask::Room(BareJid::parse(room).unwrap(), Stanza::from_element(stanza).unwrap());
-        let request = Request { session: session(who), number: self.number, floor: self.number, ask };
+        self.put_by(edge, session(who), ask)
+    }
+
+    /// The same, whatever it is.
+    pub fn put_by(&mut self, edge: Incarnation, session: Session, ask: Ask) -> Vec<String> {
+        self.number += 1;
+        let request = Request { session, number: self.number, floor: self.number, ask };
         let mut out = Vec::new();
         self.replica.request(edge, &request, &self.context, &mut out);
         self.sort(out)
