@@ -32,6 +32,7 @@ trials! {
     whoever_is_banned_says_nothing_and_hears_nothing_from_then_on
     whoever_enters_behind_a_change_of_the_password_knew_the_new_one
     an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen
+    a_node_that_ends_on_purpose_says_so_first_and_its_clients_come_back_unseen
     a_node_that_is_taken_for_dead_by_mistake_goes_on_without_a_gap
     an_edge_that_is_cut_off_from_the_home_alone_hears_by_way_of_another_replica
     what_a_new_home_lacks_comes_from_another_replica

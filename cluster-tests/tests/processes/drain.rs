@@ -1,7 +1,9 @@
 //! A node that goes on purpose: its clients are told, come back through another node, and nobody sees that.
 
+use std::collections::BTreeSet;
+
 use cluster_tests::client::{SERVICE, is_presence_of, is_unavailable, stanza};
-use cluster_tests::{Client, Cluster, Event, History};
+use cluster_tests::{Client, Cluster, Event, History, Line};
 use conclave_server::admin::cluster::NodeStands;
 use conclave_xmpp::Element;
 
@@ -23,20 +25,20 @@ const CHANGES: &str = "Changes";
 /// Two on each node.
 const SPEAKERS: [(&str, u32); 6] = [("user", 1), ("user2", 2), ("user3", 3), ("user4", 1), ("user5", 2), ("user6", 3)];
 
-/// 6 × 50 is 300: a third before the node goes, the rest while it does and afterwards.
+/// 6 × 50 is 300: two thirds before the node goes and while it does, the rest afterwards.
 const SENDS: usize = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_the_clients_of_a_node_move_that_ends() {
-    for leaving_is_home in [false, true] {
+    for (leaving_is_home, drained_first) in [(false, false), (true, false), (true, true)] {
         let mut cluster = three(&[]);
         let home = cluster.home(&format!("{ROOM}@{SERVICE}"));
         let leaving = cluster.nodes().into_iter().find(|node| (*node == home) == leaving_is_home).expect("there are three");
-        move_away(&mut cluster, leaving).await;
+        move_away(&mut cluster, leaving, drained_first).await;
     }
 }
 
-async fn move_away(cluster: &mut Cluster, leaving: u32) {
+async fn move_away(cluster: &mut Cluster, leaving: u32, drained_first: bool) {
     let others: Vec<u32> = cluster.nodes().into_iter().filter(|node| *node != leaving).collect();
     let mut observers = Vec::new();
     for (user, node, nick) in [("admin", others[0], "Owner"), ("user", others[0], "One"), ("user2", others[1], "Two")] {
@@ -58,7 +60,10 @@ async fn move_away(cluster: &mut Cluster, leaving: u32) {
     everybody_hears(&mut observers, "before").await;
     observers.iter_mut().for_each(|observer| drop(observer.passed()));
 
-    cluster.tell_to_end(leaving);
+    match drained_first {
+        true => cluster.drain(others[0], leaving),
+        false => cluster.tell_to_end(leaving),
+    }
     let mut back = Vec::new();
     for (at, (mut client, (user, resource, nick))) in moving.into_iter().zip(MOVING).enumerate() {
         client.until_ended_by("system-shutdown").await;
@@ -69,6 +74,9 @@ async fn move_away(cluster: &mut Cluster, leaving: u32) {
         };
         client.enter(ROOM, nick).await;
         back.push(client);
+    }
+    if drained_first {
+        cluster.tell_to_end(leaving);
     }
     cluster.await_end(leaving);
     for (client, (user, ..)) in back.iter_mut().zip(MOVING) {
@@ -111,7 +119,7 @@ async fn a_talk_goes_on_while_the_home_is_drained() {
     let cluster = three(&[HISTORY_MAX]);
     let talking = Talking::begin(&cluster, TALK, &SPEAKERS, SENDS).await;
     let sends = SPEAKERS.len() * SENDS;
-    talking.permit(sends / 3);
+    talking.permit(sends - sends / 3);
     talking.settled(sends / 6).await;
     let room = format!("{TALK}@{SERVICE}");
     let drained = cluster.home(&room);
@@ -128,10 +136,22 @@ async fn a_talk_goes_on_while_the_home_is_drained() {
     });
     let moved = SPEAKERS.iter().filter(|(_, node)| *node == drained).count();
     talking.entered(SPEAKERS.len() + moved).await;
-    talking.permit(sends - sends / 3);
+    talking.permit(sends / 3);
     talking.settled(sends).await;
     let history = talking.judge(&cluster, others).await;
     assert_eq!(movements(&history), Vec::<String>::new());
+    assert_eq!(unknown_to_its_sender(&history), Vec::<String>::new());
+}
+
+/// What others were shown, and its sender, whose stream was ended meanwhile, was not.
+fn unknown_to_its_sender(history: &History) -> Vec<String> {
+    let shown = history.lines.iter().filter_map(|line| match &line.event {
+        Event::Received { send, .. } => send.as_deref(),
+        _ => None,
+    });
+    let shown: BTreeSet<&str> = shown.collect();
+    let is_shown = |line: &&Line| matches!(&line.event, Event::Unknown { send } if shown.contains(send.as_str()));
+    history.lines.iter().filter(is_shown).map(ToString::to_string).collect()
 }
 
 /// Speakers whom others saw leaving, or coming again, before the last message was said.
@@ -141,7 +161,7 @@ fn movements(history: &History) -> Vec<String> {
         Event::Seen { stanza } => Some((line, stanza)),
         _ => None,
     });
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     let mut wrong = Vec::new();
     for (line, text) in seen {
         let seen = stanza(text);

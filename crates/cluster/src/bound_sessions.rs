@@ -101,7 +101,7 @@ pub enum SessionChange {
         /// Nothing means unavailable.
         priority: Option<i8>,
     },
-    /// An incarnation ended: all its sessions are gone.
+    /// An incarnation ended, or is about to: all its sessions are gone.
     Ended {
         /// Of which.
         attachment: Attachment,

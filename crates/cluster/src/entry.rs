@@ -41,7 +41,7 @@ pub enum ShardChange {
         /// The change.
         change: Change,
     },
-    /// An incarnation has ended: those who sit in rooms by way of it are detached, and its bound sessions are gone.
+    /// An incarnation has ended, or is about to: those who sit in rooms by way of it are detached, and its bound sessions are gone.
     Ended(Attachment),
     /// An edge has missed frames that nobody has any more: those who sit in rooms by way of it are removed, and told.
     Lost(Attachment),

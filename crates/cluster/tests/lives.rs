@@ -7,11 +7,14 @@ mod bench;
 use std::cell::RefCell;
 
 use bench::{Bench, join, open, say, session};
+use conclave_cluster::answer::Verdict;
+use conclave_cluster::bound_sessions::SessionRequest;
 use conclave_cluster::delivery::{Delivery, Part, Views};
 use conclave_cluster::delivery_codec::Attend;
 use conclave_cluster::edge::Edge;
+use conclave_cluster::home::Output;
 use conclave_cluster::replica::Attendance;
-use conclave_cluster::request::Ask;
+use conclave_cluster::request::{Ask, Request};
 use conclave_cluster::{Incarnation, Sessions};
 use conclave_muc::{Attachment, Audience, SeatChange, Session};
 use conclave_xmpp::{BareJid, Encoded, FullJid, Nick, Stanza, StanzaName, StanzaWriter, Timestamp};
@@ -100,10 +103,50 @@ fn what_an_edge_that_ends_asks_all_the_same_is_detached_with_its_life() {
     let mut bench = with_a_seat_in_flight();
     bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
     bench.ask_by(FIRST, "bob", "other@c", join("Bob"));
+    bench.commit_all();
+    assert_eq!(seat_of_bob(&bench), Some((FIRST.attachment(), true)));
     bench.living(&[(1, 1)]);
     bench.commit_all();
     let room = bench.replica.shard().room(&BareJid::parse("other@c").unwrap()).unwrap();
     assert_eq!(room.detached().count(), 1);
+}
+
+#[test]
+fn an_edge_that_ends_is_answered_when_its_seats_are_detached_and_not_before() {
+    let mut bench = with_a_seat_in_flight();
+    let ends = Request { session: session("node"), number: 1, floor: 1, ask: Ask::EdgeEnds };
+    let answered = |out: &[Output]| {
+        let answers = out.iter().filter_map(|output| match output {
+            Output::Frame(frame) => Some(&frame.answers),
+            _ => None,
+        });
+        answers.flatten().any(|answer| answer.session == ends.session.id && answer.verdict == Verdict::Done)
+    };
+    let mut out = Vec::new();
+    bench.replica.request(FIRST, &ends, &bench.context, &mut out);
+    assert!(!answered(&out));
+    bench.sort(out);
+    for last in [false, true] {
+        let entry = bench.log.pop_front().unwrap();
+        bench.index += 1;
+        let mut out = Vec::new();
+        bench.replica.committed(bench.index, &entry, 0, &mut out).unwrap();
+        assert_eq!((answered(&out), seat_of_bob(&bench)), (last, Some((FIRST.attachment(), last))));
+        bench.sort(out);
+    }
+}
+
+#[test]
+fn the_sessions_of_an_edge_that_ends_are_bound_no_more() {
+    let mut bench = Bench::new();
+    bench.living(&[(1, 1), (2, 1)]);
+    let bind = Ask::Session(SessionRequest::Bind { session: session("bob"), attachment: Attachment::default() });
+    bench.put_by(FIRST, session("bob"), bind);
+    bench.commit_all();
+    assert!(bench.replica.shard().matters_to(FIRST.node));
+    bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
+    bench.commit_all();
+    assert!(!bench.replica.shard().matters_to(FIRST.node));
 }
 
 #[test]

@@ -201,11 +201,11 @@ impl Connection {
     /// connection, by which our last words could be lost.
     async fn close(&mut self) -> io::Result<()> {
         self.io.shutdown().await?;
-        if self.terms.shutdown.is_cancelled() {
-            // Its clients are to come back through other nodes, which have to know soon that this one has ended.
-            return Ok(());
-        }
-        copy(&mut (&mut self.io).take(UNDER_WAY_MAX), &mut sink()).await.map(drop)
+        // What is here is taken at once. For more, a node that stops does not wait: its clients are to come back through others, which have to know soon
+        // that it has ended.
+        let patience = if self.terms.shutdown.is_cancelled() { Duration::ZERO } else { FAREWELL_MAX };
+        let (mut under_way, mut nowhere) = ((&mut self.io).take(UNDER_WAY_MAX), sink());
+        timeout(patience, copy(&mut under_way, &mut nowhere)).await.map_or(Ok(()), |taken| taken.map(drop))
     }
 
     async fn serve_stream(&mut self) -> io::Result<Done> {
@@ -217,7 +217,13 @@ impl Connection {
                     Some(error) => return self.end(error).await,
                     None => continue,
                 },
-                Woken::End(error) => return self.end(error).await,
+                Woken::End(error) => {
+                    if self.terms.shutdown.is_cancelled() {
+                        // It reads as it is sent to, and what became of what it asked last may just have come.
+                        self.write_what_waits().await?;
+                    }
+                    return self.end(error).await;
+                }
             }
             match self.carry_out().await? {
                 ControlFlow::Break(Stop::Done(done)) => return Ok(done),
@@ -249,12 +255,7 @@ impl Connection {
             if let Some(pause) = pause {
                 sleep_until(pause).await;
             }
-            let read = read(&mut self.io, &mut self.stream, &mut self.actions);
-            match shutdown.run_until_cancelled(read).await {
-                Some(read) => read,
-                // Nothing is heard any more: it would come behind what the homes were told of this node's clients.
-                None => pending().await,
-            }
+            read(&mut self.io, &mut self.stream, &mut self.actions).await
         };
         tokio::select! {
             error = ended => Ok(Woken::End(error)),
@@ -294,7 +295,7 @@ impl Connection {
 
     /// Routes a stanza, which may have to wait for answers to earlier ones. What others say is written meanwhile, and the session may be ended.
     async fn route(&mut self, stanza: Stanza) -> io::Result<Option<StreamError>> {
-        // Who is ended has no say any more: another may have its JID already. Nor has anybody once the node stops.
+        // Who is ended has no say any more: another may have its JID already. Once the node stops nobody has: it would come behind the homes' last answers.
         let is_heard = |session: &&mut Session| !session.bound.is_ended() && !session.stopping.is_cancelled();
         let Some(session) = self.session.as_mut().filter(is_heard) else { return Ok(None) };
         session.meter.count();
@@ -387,6 +388,7 @@ impl Connection {
         self.write_what_waits().await
     }
 
+    /// Writes what is there, and stops behind the first batch that the client does not take at once, if the session is ended.
     async fn write_what_waits(&mut self) -> io::Result<()> {
         while self.session.as_mut().is_some_and(|session| session.inflow.take_ready()) {
             if self.write_outgoing().await?.is_some() {
@@ -401,13 +403,10 @@ impl Connection {
         write_outgoing(&mut self.io, bound, inflow, &self.terms.shutdown).await
     }
 
-    /// We end the stream. Its leaves are committed first. When the node stops it keeps its seats, and gets what it was still to be told: what became of what it
-    /// asked is among that.
+    /// We end the stream. Its leaves are committed first, but when the node stops: then its seats are kept for a while.
     async fn end(&mut self, error: StreamError) -> io::Result<Done> {
         self.actions.clear();
-        if self.terms.shutdown.is_cancelled() {
-            timeout(FAREWELL_MAX, self.write_what_waits()).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        } else if let Some(session) = &mut self.session {
+        if let Some(session) = self.session.as_mut().filter(|_| !self.terms.shutdown.is_cancelled()) {
             session.router.leave_all(&[]).await;
         }
         self.answer(|stream, out| stream.fail(error, out));

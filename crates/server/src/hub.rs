@@ -223,20 +223,22 @@ impl Hub {
     }
 
     /// Whoever sits or is bound by way of this node is detached, as it is about to end its streams. Says whether all homes have committed that within `limit`;
-    /// those that are not in reach are not waited for.
+    /// everything that its sessions asked before has its answer then. Shards that have had no home for a while are not waited for.
     pub async fn detach_all(&self, limit: Duration) -> bool {
         let homeless = self.homes.missing_for(HOMELESS_MAX);
-        let shards = (0..self.map.shards()).filter(|shard| !homeless.contains(shard));
-        let answers: Vec<_> = shards.map(|shard| self.ask_own(shard, Ask::EdgeEnds)).collect();
-        let all = async {
-            for answer in answers {
-                if answer.await != Ok(Some(Verdict::Done)) {
-                    return false;
-                }
-            }
-            homeless.is_empty()
-        };
-        timeout(limit, all).await.unwrap_or(false)
+        let shards: Vec<u16> = (0..self.map.shards()).filter(|shard| !homeless.contains(shard)).collect();
+        // The second time is behind whatever a connection was about to ask when the first was asked.
+        let twice = async { self.edge_ends(&shards).await && self.edge_ends(&shards).await };
+        timeout(limit, twice).await.unwrap_or(false) && homeless.is_empty()
+    }
+
+    async fn edge_ends(&self, shards: &[u16]) -> bool {
+        let answers: Vec<_> = shards.iter().map(|shard| self.ask_own(*shard, Ask::EdgeEnds)).collect();
+        let mut done = true;
+        for answer in answers {
+            done &= answer.await == Ok(Some(Verdict::Done));
+        }
+        done
     }
 
     /// What a session that is gone never read goes back to its senders, within reason.

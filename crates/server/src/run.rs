@@ -34,7 +34,7 @@ use crate::vital;
 use crate::{clients, drain, health, http, notify, open_files};
 use parts::Parts;
 
-/// How long streams may take to end; the process is gone within a second of SIGTERM.
+/// How long streams may take to end; a process that has nobody to hand over to is gone within a second of SIGTERM.
 const FAREWELL_MAX: Duration = Duration::from_millis(800);
 
 /// How long leadership may take to be handed over before the node ends.

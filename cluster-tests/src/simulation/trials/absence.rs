@@ -47,6 +47,41 @@ pub fn an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen(seed: u64) 
     }
 }
 
+/// I15: its clients are back before anybody else knows that it has ended, by another resource, so that nothing but the room says that they are no others.
+pub fn a_node_that_ends_on_purpose_says_so_first_and_its_clients_come_back_unseen(seed: u64) {
+    let settings = Settings { grace_ms: 8000, ..Settings::default() };
+    let (mut world, crowd) = World::with_crowd(seed, settings, 3);
+    let (ending, alive) = if seed.is_multiple_of(2) { (2, 1) } else { (1, 2) };
+    let (moves, watcher) = (crowd.members[ending], crowd.members[alive]);
+    let nick = format!("C{ending}");
+    let (node, elsewhere) = (world.clients[moves].node, world.clients[watcher].node);
+    if world.leader() == Some(node) {
+        world.elect(elsewhere);
+    }
+    with_light_faults(&mut world);
+    let own = world.edge_ends(node);
+    with_light_faults(&mut world);
+    assert!(world.run_until(4000, |world| !world.clients[own].answers.is_empty()), "the home does not know that the node ends");
+    world.kill(node);
+    world.elect_any();
+    let again = world.connect_as(&format!("c{ending}"), "another", elsewhere);
+    world.send(again, stanzas::join(ROOM, &nick, None));
+    assert!(world.run_until(4000, |world| world.clients[again].is_in(ROOM)), "it does not get in again");
+    let noticed = world.up_to(1500);
+    world.run(noticed);
+    world.declare_dead(node);
+    world.run(12_000);
+    world.settle();
+    world.check();
+    for watcher in [crowd.members[0], watcher] {
+        let seen = world.clients[watcher].count(|stanza| leaves(stanza, &nick));
+        assert_eq!(seen, 0, "I15: times that {} sees it leave", world.clients[watcher].label());
+    }
+    // The owner is shown the other resource, too.
+    let came = world.clients[watcher].count(|stanza| comes(stanza, &nick));
+    assert_eq!(came, 1, "I15: times that {} sees it come", world.clients[watcher].label());
+}
+
 /// I15.
 pub fn a_node_that_is_taken_for_dead_by_mistake_goes_on_without_a_gap(seed: u64) {
     let settings = Settings { grace_ms: 10_000, ..Settings::default() };

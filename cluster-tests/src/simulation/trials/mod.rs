@@ -68,6 +68,11 @@ pub const TRIALS: &[Trial] = &[
         absence::an_edge_dies_and_its_occupants_leave_once_or_come_back_unseen,
     ),
     trial(
+        "a_node_that_ends_on_purpose_says_so_first_and_its_clients_come_back_unseen",
+        100,
+        absence::a_node_that_ends_on_purpose_says_so_first_and_its_clients_come_back_unseen,
+    ),
+    trial(
         "a_node_that_is_taken_for_dead_by_mistake_goes_on_without_a_gap",
         100,
         absence::a_node_that_is_taken_for_dead_by_mistake_goes_on_without_a_gap,

@@ -72,6 +72,13 @@ impl World {
         }
     }
 
+    /// A node is about to end its streams, and says so to the home. Returns the place among the clients of the session by which it does.
+    pub fn edge_ends(&mut self, node: u32) -> usize {
+        let own = self.connect_as("node", "own", node);
+        self.ask(own, Ask::EdgeEnds);
+        own
+    }
+
     /// A client sends a stanza to another session.
     pub fn send_to(&mut self, client: usize, to: usize, stanza: Element) {
         let to = Jid::from(self.clients[to].session.jid.clone());

@@ -19,7 +19,7 @@ use crate::settings::{CertificateFiles, variable_of};
 pub(super) const READY_MAX: Duration = Duration::from_secs(30);
 
 /// How long it may take to end, before it is killed: it hands over what it leads, and lets its streams end.
-const END_MAX: Duration = Duration::from_secs(5);
+const END_MAX: Duration = Duration::from_secs(8);
 
 /// Where it says that it is ready.
 const NOTIFY: &str = "notify.sock";
