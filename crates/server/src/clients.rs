@@ -40,7 +40,7 @@ pub async fn end_deleted(node: Arc<Node>) {
     }
 }
 
-/// Takes clients from here on, until the node's `shutdown`. Listeners close then, and streams end with `system-shutdown`.
+/// Takes clients from here on, until the node's `shutdown`. Listeners close then, and streams end with `system-shutdown` soon.
 pub fn take(node: &Arc<Node>, c2s: Vec<TcpListener>, c2s_tls: Vec<TcpListener>) {
     let Limits { connections_max, connections_per_address_max, .. } = node.settings.limits;
     let places = Places::new(connections_max, connections_per_address_max);

@@ -12,6 +12,7 @@ use conclave_cluster::repeats::UNANSWERED_MAX;
 use conclave_cluster::request::{Ask, Request};
 use conclave_muc::{Listing, Session};
 use conclave_xmpp::{BareJid, Condition, Element, FullJid, Iq, IqKind, Jid, Message, MessageKind, Stanza, StanzaError};
+use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::debug;
@@ -29,8 +30,8 @@ const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// How long a shard may take to list its rooms.
 const LIST_MAX: Duration = Duration::from_secs(5);
 
-/// Without a home for so long, a shard is not waited for by a node that ends: a hand-over takes less.
-const HOMELESS_MAX: Duration = Duration::from_secs(1);
+/// Without a home for so long, a shard is not waited for by a node that ends: a home that was handed over is there again sooner.
+const HOMELESS_MAX: Duration = Duration::from_secs(2);
 
 /// The middle of the node: no rule lives here.
 pub struct Hub {
@@ -223,22 +224,23 @@ impl Hub {
     }
 
     /// Whoever sits or is bound by way of this node is detached, as it is about to end its streams. Says whether all homes have committed that within `limit`;
-    /// everything that its sessions asked before has its answer then. Shards that have had no home for a while are not waited for.
+    /// everything that its sessions asked before has its answer then. Shards that have had no home for a while are asked, and not waited for.
     pub async fn detach_all(&self, limit: Duration) -> bool {
         let homeless = self.homes.missing_for(HOMELESS_MAX);
-        let shards: Vec<u16> = (0..self.map.shards()).filter(|shard| !homeless.contains(shard)).collect();
-        // The second time is behind whatever a connection was about to ask when the first was asked.
-        let twice = async { self.edge_ends(&shards).await && self.edge_ends(&shards).await };
-        timeout(limit, twice).await.unwrap_or(false) && homeless.is_empty()
+        let (lost, at_home): (Vec<u16>, Vec<u16>) = (0..self.map.shards()).partition(|shard| homeless.contains(shard));
+        lost.iter().for_each(|shard| drop(self.ask_own(*shard, Ask::EdgeEnds)));
+        let all = join_all(at_home.into_iter().map(|shard| self.detach_in(shard)));
+        timeout(limit, all).await.is_ok_and(|done| done.into_iter().all(|done| done)) && lost.is_empty()
     }
 
-    async fn edge_ends(&self, shards: &[u16]) -> bool {
-        let answers: Vec<_> = shards.iter().map(|shard| self.ask_own(*shard, Ask::EdgeEnds)).collect();
-        let mut done = true;
-        for answer in answers {
-            done &= answer.await == Ok(Some(Verdict::Done));
+    /// Asks twice: the second is behind whatever a connection was about to ask when the first was asked.
+    async fn detach_in(&self, shard: u16) -> bool {
+        for _ in 0..2 {
+            if self.ask_own(shard, Ask::EdgeEnds).await != Ok(Some(Verdict::Done)) {
+                return false;
+            }
         }
-        done
+        true
     }
 
     /// What a session that is gone never read goes back to its senders, within reason.

@@ -34,7 +34,7 @@ use crate::vital;
 use crate::{clients, drain, health, http, notify, open_files};
 use parts::Parts;
 
-/// How long streams may take to end; a process that has nobody to hand over to is gone within a second of SIGTERM.
+/// How long streams may take to end; a node that is its own cluster is gone within a second of SIGTERM.
 const FAREWELL_MAX: Duration = Duration::from_millis(800);
 
 /// How long leadership may take to be handed over before the node ends.
@@ -69,7 +69,8 @@ pub struct Node {
     pub tls: Option<Tls>,
     /// Where it listens.
     pub addresses: Addresses,
-    /// Says that the node takes no clients any more, as it is drained or ends: listeners close, streams end with `system-shutdown`.
+    /// Says that the node takes no clients any more, as it is drained or ends: listeners close, nothing is carried out for those that are here, and soon their
+    /// streams end with `system-shutdown`.
     pub shutdown: CancellationToken,
     /// Says that the node ends, for those who watch and administer it, too.
     pub ended: CancellationToken,
@@ -169,8 +170,8 @@ impl Node {
 
     async fn end_all_streams(&self) {
         self.shutdown.cancel();
-        let alone = self.cluster.meta().borrow().nodes().len() < 2;
-        if !alone && !self.hub.detach_all(DETACH_MAX).await {
+        let can_come_back = self.cluster.meta().borrow().nodes().len() > 1 && !self.sessions.is_empty();
+        if can_come_back && !self.hub.detach_all(DETACH_MAX).await {
             warn!("not all homes know that the clients of this node are to come back; those in their rooms may notice");
         }
         self.sessions.end_all(End::Stopped);
