@@ -91,9 +91,7 @@ fn who_does_not_come_back_from_an_edge_that_ends_has_one_grace() {
     bench.put_by(FIRST, session("node"), Ask::EdgeEnds);
     bench.living(&[(1, 1)]);
     assert!(bench.log.is_empty(), "that is known");
-    let mut out = Vec::new();
-    bench.replica.tick(5000, Timestamp(1_005_000), &mut out);
-    bench.sort(out);
+    bench.after_grace();
     bench.commit_all();
     assert_eq!(seat_of_bob(&bench), None);
 }
@@ -159,9 +157,7 @@ fn who_enters_while_the_last_seat_expires_makes_the_room_anew() {
     // Both end at once: two entries in a row.
     bench.living(&[(1, 1)]);
     bench.commit_all();
-    let mut out = Vec::new();
-    bench.replica.tick(5000, Timestamp(1_005_000), &mut out);
-    bench.sort(out);
+    bench.after_grace();
     bench.ask("ann", join("Ann"));
     assert!(bench.commit_all().iter().any(|sent| sent.contains("code='201'")), "she is let in, as its creator");
 }
@@ -174,9 +170,7 @@ fn a_nick_is_free_when_its_seat_expires_in_a_room_that_is_never_quiet() {
     bench.ask("ann", say("on and on"));
     // The entry that detaches him is committed, and the message is not.
     bench.commit();
-    let mut out = Vec::new();
-    bench.replica.tick(5000, Timestamp(1_005_000), &mut out);
-    bench.sort(out);
+    bench.after_grace();
     bench.ask("cid", join("Bob"));
     let sent = bench.commit_all();
     assert!(sent.last().is_some_and(|sent| sent.contains("<subject")), "he is let in: {sent:#?}");

@@ -89,6 +89,13 @@ impl Bench {
         self.sort(out);
     }
 
+    /// The home looks at its clock when every grace is over that began so far.
+    pub fn after_grace(&mut self) {
+        let mut out = Vec::new();
+        self.replica.tick(5000, Timestamp(1_005_000), &mut out);
+        self.sort(out);
+    }
+
     /// All that is proposed is committed.
     pub fn commit_all(&mut self) -> Vec<String> {
         let mut delivered = Vec::new();
