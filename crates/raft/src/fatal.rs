@@ -15,11 +15,11 @@ pub const EXIT_IO: i32 = 74;
 /// Nothing is unwound and no destructor runs, so no caller is told anything that could be taken for success.
 pub(crate) fn stop(file: &Path, what: &str, error: &dyn Display) -> ! {
     tracing::error!(file = %file.display(), %error, "could not {what}");
-    // Straight to the descriptor: a subscriber may buffer, or there may be none.
-    let _ = writeln!(
-        std::io::stderr(),
-        "conclave: could not {what} {}: {error}. The process ends here: after a failed write nobody knows what is on the disk. Mend the disk, then start again.",
+    // Straight to the descriptor: a subscriber may buffer, or there may be none. In one write, so that no other process's line comes between.
+    let last = format!(
+        "conclave: could not {what} {}: {error}. The process ends here: after a failed write nobody knows what is on the disk. Mend the disk, then start again.\n",
         file.display()
     );
+    let _ = std::io::stderr().write_all(last.as_bytes());
     std::process::exit(EXIT_IO)
 }

@@ -18,6 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::admin::client::ClientError;
 use crate::args::Dev;
+use crate::complaint::complain;
 use crate::run::Signals;
 use node::Node;
 
@@ -94,7 +95,7 @@ pub async fn run(dev: Dev) -> Result<(), DevError> {
             nodes_json::remove(&nodes.dir)?;
             return Err(ended);
         }
-        eprintln!("conclave: {ended}; the others go on");
+        complain(&format_args!("{ended}; the others go on"));
     }
 }
 

@@ -10,6 +10,7 @@ pub mod args;
 pub mod clients;
 pub mod cluster;
 pub mod cluster_command;
+mod complaint;
 pub mod connection;
 pub mod delivery;
 pub mod demo;

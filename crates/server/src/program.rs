@@ -9,6 +9,7 @@ use clap::Parser;
 use tokio::runtime::Runtime;
 
 use crate::args::{Arguments, Command, Serve};
+use crate::complaint::complain;
 use crate::settings::Settings;
 use crate::{cluster_command, demo, dev, room_command, run, settings_command, trace, user};
 
@@ -16,7 +17,7 @@ use crate::{cluster_command, demo, dev, room_command, run, settings_command, tra
 pub fn main() -> ExitCode {
     #[cfg(feature = "planted")]
     if let Err(error) = crate::planted::plant_by_environment() {
-        eprintln!("conclave: {error}");
+        complain(&error);
         return ExitCode::FAILURE;
     }
     let done = match Arguments::parse().command {
@@ -31,7 +32,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("conclave: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
