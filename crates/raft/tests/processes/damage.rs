@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Ended, Plan, SMALL, within};
-use crate::record::{Clients, Load, Record};
+use crate::record::{Append, Clients, Load, Outcome, Record};
 use conclave_preload::Orders;
 
 /// Exit code of a node whose data are damaged, or that its peers refuse.
@@ -275,8 +275,11 @@ fn assert_a_beginning_is_left(cluster: &Cluster, record: &Record) {
             .all(|line| line.starts_with("Lost(") || line.starts_with("ReadOfAnotherPast(") || line.ends_with(" in all")),
         "{problems}"
     );
-    let first =
-        record.appends.iter().find(|append| matches!(append.outcome, crate::record::Outcome::Committed(_))).expect("a commit");
+    let committed = |append: &&Append| match append.outcome {
+        Outcome::Committed(index) => Some(index),
+        _ => None,
+    };
+    let first = record.appends.iter().filter(|append| committed(append).is_some()).min_by_key(committed).expect("a commit");
     let answer = cluster.ask_leader_until(1, &format!("get 1 {}", first.key.1), |answer| answer.starts_with("value "));
     assert!(answer.contains(&first.item), "{} is not in {answer}", first.item);
 }

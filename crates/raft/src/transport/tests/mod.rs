@@ -16,7 +16,7 @@ mod strangers;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -101,6 +101,13 @@ impl wire::raft_server::Raft for Echo {
     }
 }
 
+/// On loopback, and this house's own: nobody else takes its port in the moment in which its node is dead.
+fn a_host() -> Ipv4Addr {
+    static HOUSES: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = HOUSES.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(127, 64 | std::process::id().to_le_bytes()[0] & 0x3f, high, low)
+}
+
 /// What a node keeps while it comes and goes.
 #[derive(Clone)]
 struct House {
@@ -115,7 +122,7 @@ struct House {
 impl House {
     fn new(authority: &Authority, node: NodeId) -> Self {
         let life = Life { storage: [node.0 as u8; 16], incarnation: 1, life: [1; 16] };
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let address = SocketAddr::from((a_host(), 0));
         let (memory, limits) = (Arc::default(), TransportLimits::default());
         Self { identity: authority.identity(CLUSTER, node), life, memory, limits, address }
     }

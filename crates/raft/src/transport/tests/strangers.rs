@@ -140,7 +140,7 @@ async fn noise_is_closed() {
 #[tokio::test]
 async fn who_says_nothing_is_cut_off() {
     let authority = Authority::new();
-    let limits = TransportLimits { handshake_max: Duration::from_millis(200), ..TransportLimits::default() };
+    let limits = TransportLimits { handshake_max: Duration::from_secs(2), ..TransportLimits::default() };
     let (one, _first, hello) = door(&authority, limits).await;
     let since = Instant::now();
     // One says nothing, one stops after TLS, one after half a greeting, one after a whole one.
@@ -152,13 +152,13 @@ async fn who_says_nothing_is_cut_off() {
     let mut whole = enter_as(&identity, one.address).await;
     write_frame(&mut whole, &hello).await.unwrap();
     assert!(closes(&mut silent).await && closes(&mut secure).await && closes(&mut half).await && closes(&mut whole).await);
-    assert!(since.elapsed() >= Duration::from_millis(200));
+    assert!(since.elapsed() >= Duration::from_secs(2));
 }
 
 #[tokio::test]
 async fn who_greets_slowly_leaves_room_for_others_but_only_so_much() {
     let authority = Authority::new();
-    let limits = TransportLimits { handshakes_max: 2, handshake_max: Duration::from_millis(500), ..TransportLimits::default() };
+    let limits = TransportLimits { handshakes_max: 2, handshake_max: Duration::from_secs(4), ..TransportLimits::default() };
     let (one, first, _) = door(&authority, limits).await;
     let heard = Hearing::begin();
     let mut two = House::new(&authority, TWO);
@@ -168,7 +168,7 @@ async fn who_greets_slowly_leaves_room_for_others_but_only_so_much() {
     let mut third = TcpStream::connect(one.address).await.unwrap();
     let since = Instant::now();
     assert!(closes(&mut third).await);
-    assert!(since.elapsed() < Duration::from_millis(400), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
     assert_eq!(heard.count("2 connections have not said who they are"), 1, "{}", heard.text());
     // When their time is over a peer gets in.
     assert!(closes(&mut slow[0]).await && closes(&mut slow[1]).await);

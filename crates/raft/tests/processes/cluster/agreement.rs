@@ -34,6 +34,7 @@ impl Cluster {
 
     /// The lists of a group as its leader has them, when all its replicas have the same.
     fn read_group(&self, group: u32, keys: &BTreeSet<&str>) -> Result<Lists, String> {
+        self.fence(group)?;
         let (index, lists) = self.read_leader(group, keys)?;
         let members = self.members(group);
         for id in &members {
@@ -50,6 +51,13 @@ impl Cluster {
         }
         self.same_hashes(group, index, &members)?;
         Ok(lists)
+    }
+
+    /// What a client gave up waiting for may still be on its way to the disks: it is in the log before this, or never.
+    fn fence(&self, group: u32) -> Result<(), String> {
+        let committed = |answer: &String| answer.starts_with("committed ");
+        let put = || self.try_ask(self.leader_now(group)?, &format!("put {group} fence x")).filter(committed);
+        seen_within(self.patience, put).map(drop).ok_or(format!("nothing more is committed in group {group}"))
     }
 
     fn read_leader(&self, group: u32, keys: &BTreeSet<&str>) -> Result<(u64, Lists), String> {

@@ -22,8 +22,8 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 /// From the reason to the end of the process.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
-/// A process that did not answer may be just about to end.
-const STUCK_AFTER: Duration = Duration::from_secs(2);
+/// A process that did not answer may be just about to end, on a machine that has much to do.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
