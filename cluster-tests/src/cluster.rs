@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::awaiting::{LIMIT, PAUSE, START_LIMIT, awaited, awaited_for, awaited_while};
+use crate::awaiting::{LIMIT, PAUSE, START_LIMIT, awaited, awaited_for};
 use crate::doors::Doors;
 use crate::program::Program;
 
@@ -199,7 +199,7 @@ impl Cluster {
     /// those have what the others have, and the nodes that should lead do. Then one more may fall, and no home moves by itself.
     pub fn await_whole(&self) {
         for node in self.nodes() {
-            awaited_while(&format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {
+            awaited_for(START_LIMIT, &format!("health at node {node}"), || match self.program.complaint(&self.node_dir(node)) {
                 None => Ok(()),
                 Some(complaint) => Err(complaint),
             });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use conclave_server::admin::cluster::ClusterStatus;
 
 use crate::addresses::free_address;
-use crate::awaiting::awaited_while;
+use crate::awaiting::{START_LIMIT, awaited_for};
 use crate::cluster::Cluster;
 
 impl Cluster {
@@ -54,7 +54,7 @@ impl Cluster {
 
     /// Waits until what a node says of the cluster is as it should be.
     pub fn await_status(&self, by: u32, what: &str, is: impl Fn(&ClusterStatus) -> bool) -> ClusterStatus {
-        awaited_while(&format!("{what}, as seen by node {by}"), || {
+        awaited_for(START_LIMIT, &format!("{what}, as seen by node {by}"), || {
             let status = self.program.status(&self.node_dir(by))?;
             if is(&status) { Ok(status) } else { Err(format!("{status:#?}")) }
         })

@@ -58,7 +58,8 @@ impl Arena {
         let token = within(DECIDED_MAX, "an invitation", || self.first(None, |dir| asking::invite(dir, &found_at.to_string())))?;
         let node = Token::parse(&token).map_err(|error| error.to_string())?.node();
         known(node);
-        let path = self.dir().join("token");
+        // Others may be invited at the same time.
+        let path = self.node_dir(node).with_extension("token");
         fs::write(&path, token).map_err(|error| format!("{}: {error}", path.display()))?;
         self.place(node, Place::new(self.node_dir(node), found_at))?;
         self.program.told(&self.node_dir(node), &["cluster", "join", "--token-file", &path.to_string_lossy()])?;

@@ -57,8 +57,7 @@ impl Fault for Loss {
         } else {
             arena.lose_log(victim)?;
         }
-        arena.begin(victim)?;
-        arena.expect_end(victim)
+        arena.begin_expecting_end(victim)
     }
 
     fn felt(&mut self, scene: Scene<'_>) -> Option<String> {

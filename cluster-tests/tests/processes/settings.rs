@@ -49,10 +49,11 @@ async fn the_time_after_which_a_silent_node_counts_as_dead_is_changed_while_all_
     let cluster = three(&[("CONCLAVE_NODE_SILENT_MS", "600000")]);
     let meta = cluster.await_status(1, "a leader of meta", |status| status.groups[0].leader.is_some()).groups[0].leader.unwrap();
     let frozen = cluster.nodes().into_iter().find(|node| *node != meta).unwrap();
-    cluster.set(frozen, "node_silent_ms", "2000");
+    cluster.set(frozen, "node_silent_ms", "8000");
     cluster.freeze(frozen);
     let down = |line: &NodeLine| line.node == frozen && line.stands == NodeStands::Down;
     cluster.await_status(meta, "the end of the frozen node", |status| status.nodes.iter().any(down));
+    cluster.set(meta, "node_silent_ms", "600000");
     cluster.thaw(frozen);
     let all_serve = |status: &ClusterStatus| status.nodes.iter().all(|line| line.stands == NodeStands::Serving);
     let status = cluster.await_status(meta, "all nodes", all_serve);
