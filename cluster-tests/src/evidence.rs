@@ -9,6 +9,7 @@ mod ranks;
 mod reach;
 mod seating;
 mod sight;
+mod stalls;
 mod stay;
 mod trouble;
 mod whois;
@@ -29,6 +30,7 @@ pub(crate) use order::Order;
 pub(crate) use ranks::Ranks;
 pub(crate) use seating::{Departure, Gone, Seat, Seating};
 pub(crate) use sight::{Presence, Reader, Sight};
+pub(crate) use stalls::Stalls;
 pub(crate) use stay::{Session, Stay};
 pub(crate) use trouble::Trouble;
 pub(crate) use whois::Whois;
@@ -50,6 +52,8 @@ pub(crate) struct Evidence<'a> {
     pub troubles: Vec<Trouble<'a>>,
     /// When clients did not read.
     pub naps: Naps<'a>,
+    /// When the machine was late.
+    pub stalls: Stalls,
 }
 
 /// Something that a session asked for.
@@ -98,7 +102,7 @@ impl<'a> Evidence<'a> {
         }
         let faults = faults(run);
         let troubles = trouble::troubles(&faults);
-        Evidence { run, rooms, asked, orders, phases, faults, troubles, naps: Naps::of(run) }
+        Evidence { run, rooms, asked, orders, phases, faults, troubles, naps: Naps::of(run), stalls: Stalls::of(run) }
     }
 
     /// When a phase began; none if the run never got there.

@@ -91,6 +91,11 @@ pub enum Event {
         /// Since then, in microseconds of the run.
         since: u64,
     },
+    /// Everything on this machine was late, or the disk. The session is the machine.
+    Stalled {
+        /// Since then, in microseconds of the run.
+        since: u64,
+    },
     /// The run enters a phase. The session is the runner.
     Phase {
         /// Which.

@@ -107,6 +107,7 @@ fn event(words: &[&str]) -> Event {
         "shown" => Event::received(must(1), word(2), true),
         "received" => Event::received(must(1), word(2), false),
         "slept" => Event::Slept { since: must(1).parse::<u64>().expect("seconds") * 1_000_000 },
+        "stalled" => Event::Stalled { since: must(1).parse::<u64>().expect("seconds") * 1_000_000 },
         "seen" => Event::Seen { stanza: must(1) },
         "sees" => seen("", &words[1..]),
         "misses" => seen(" type='unavailable'", &words[1..]),

@@ -6,6 +6,7 @@ mod regressions;
 mod row;
 mod samples;
 mod soak;
+mod stalls;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +25,7 @@ pub use row::{Row, table};
 pub use soak::soak;
 
 use self::samples::Sampling;
+use self::stalls::Stalls;
 use crate::arena::{Arena, Ground};
 use crate::faults::{Class, Injector, Schedule};
 use crate::history::{Event, Phase};
@@ -116,12 +118,14 @@ fn run(order: &Order, program: &Path, dir: &Path) -> Result<PathBuf, String> {
         let arena = arena.clone();
         Sampling::begin(recorder.start(), move || running(&arena))
     };
+    let stalls = Stalls::begin(recorder.clone(), arena.dir()).map_err(io)?;
     let runtime = Runtime::new().map_err(io)?;
     let mut findings = Findings::default();
     let lived = runtime.block_on(live(order, &arena, &recorder, &mut findings));
     lived.unwrap_or_else(|why| findings.add(why));
     // Tasks of clients that still wait for something wait for nothing now.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    stalls.end();
     findings.all.extend(
         arena.deaths().into_iter().map(|death| Finding { what: format!("node {} ended by itself: {}", death.node, death.how) }),
     );
