@@ -55,6 +55,10 @@ impl Accounts {
     pub fn decide(&self, request: &AccountRequest) -> Result<AccountChange, AccountRefusal> {
         let (AccountRequest::Add(jid, _) | AccountRequest::SetPassword(jid, _) | AccountRequest::Delete(jid)) = request;
         match (request, self.credentials.contains_key(jid)) {
+            // The same salt: who asks did not hear that it was done, and asks again.
+            (AccountRequest::Add(jid, credentials), true) if self.credentials[jid].as_ref() == credentials => {
+                Ok(AccountChange::Put(jid.clone(), credentials.clone()))
+            }
             (AccountRequest::Add(..), true) => Err(AccountRefusal::Exists(jid.clone())),
             (AccountRequest::SetPassword(..) | AccountRequest::Delete(_), false) => Err(AccountRefusal::Absent(jid.clone())),
             (AccountRequest::Add(jid, credentials) | AccountRequest::SetPassword(jid, credentials), _) => {
@@ -156,6 +160,7 @@ mod tests {
         for (request, expected) in [
             (AccountRequest::Add(new.clone(), password("new")), put(&new)),
             (AccountRequest::Add(here.clone(), password("new")), Err(AccountRefusal::Exists(here.clone()))),
+            (AccountRequest::Add(here.clone(), password("old")), Ok(AccountChange::Put(here.clone(), password("old")))),
             (AccountRequest::SetPassword(here.clone(), password("new")), put(&here)),
             (AccountRequest::SetPassword(new.clone(), password("new")), Err(AccountRefusal::Absent(new.clone()))),
             (AccountRequest::Delete(here.clone()), Ok(AccountChange::Delete(here.clone()))),

@@ -1,7 +1,7 @@
 //! `conclave dev`: a cluster on this machine for trying and testing. Its nodes are processes of their own, as in real life.
 
 mod certificates;
-mod members;
+pub(crate) mod members;
 mod node;
 mod nodes_json;
 mod serving;

@@ -14,6 +14,9 @@ use serde_json::Value;
 /// How long anything may take that should be there at once.
 const LIMIT: Duration = Duration::from_secs(40);
 
+/// How long it may take to start: nothing is promised of that, and each of many steps waits for a disk.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
 #[test]
 fn accounts_are_managed_beside_it_and_it_ends_with_its_node() {
     let dev = Dev::start(&["--user", "romeo:montague"]);
@@ -78,10 +81,7 @@ fn three_nodes_are_one_cluster_and_one_of_them_may_die() {
     assert_eq!(dev.on(2, &["user", "add", "juliet"]), "juliet@localhost added\n");
     within(LIMIT, "the account on another node", || dev.on(3, &["user", "list"]).contains("juliet@localhost\n").then_some(()));
     // Leaders are still being spread over the nodes, one after the other.
-    let status = within(LIMIT, "health", || {
-        let status: Value = serde_json::from_str(&dev.on(3, &["cluster", "status", "--json"])).unwrap();
-        (status["health"] == "healthy").then_some(status)
-    });
+    let status = within(LIMIT, "health", || dev.status(3).filter(|status| status["health"] == "healthy"));
     assert_eq!(status["groups"].as_array().unwrap().len(), 17, "{status}");
     for group in status["groups"].as_array().unwrap() {
         assert_eq!(group["voters"], serde_json::json!([1, 2, 3]), "{status}");
@@ -96,7 +96,7 @@ fn three_nodes_are_one_cluster_and_one_of_them_may_die() {
 
     kill_process(pid(dev.process_of(1)), Signal::KILL).unwrap();
     within(LIMIT, "another word of the dead node", || {
-        let status: Value = serde_json::from_str(&dev.on(3, &["cluster", "status", "--json"])).unwrap();
+        let status = dev.status(3)?;
         let leaders = status["groups"].as_array().unwrap().iter().map(|group| group["leader"].as_u64());
         (status["health"] == "degraded" && leaders.into_iter().all(|leader| leader.is_some_and(|leader| leader != 2)))
             .then_some(())
@@ -165,9 +165,13 @@ impl Dev {
         command.args(["dev", "--port", "0", "--dir"]).arg(dir.path()).args(one).args(more);
         let said = std::fs::File::create(dir.path().join("stderr")).unwrap();
         let process = command.stdout(Stdio::null()).stderr(said).spawn().unwrap();
-        let dev = Dev { process: Some(process), dir };
+        let mut dev = Dev { process: Some(process), dir };
         let nodes = dev.dir.path().join("nodes.json");
-        within(LIMIT, "nodes.json", || nodes.exists().then_some(()));
+        within(START_LIMIT, "nodes.json", || {
+            let ended = dev.process.as_mut().and_then(|process| process.try_wait().unwrap());
+            assert!(ended.is_none(), "it did not start: {}", dev.said());
+            nodes.exists().then_some(())
+        });
         dev
     }
 
@@ -199,6 +203,12 @@ impl Dev {
         let output = conclave(&[words, &["--dir"]].concat(), &self.dir.path().join(format!("node{node}")));
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a node says of the cluster, whether all is served or not.
+    fn status(&self, node: usize) -> Option<Value> {
+        let output = conclave(&["cluster", "status", "--json", "--dir"], &self.dir.path().join(format!("node{node}")));
+        serde_json::from_slice(&output.stdout).ok()
     }
 
     /// What it and its nodes have said so far.

@@ -16,7 +16,7 @@ use conclave_server::admin::client::Client as Admin;
 use conclave_server::admin::{Answer, Ask};
 use rustix::process::{Pid, Signal, kill_process};
 
-use running::{Client, HEADER, LIMIT, Running};
+use running::{Client, HEADER, LIMIT, Running, START_LIMIT};
 
 /// A second is promised, which is held to where there is nobody to say farewell to. Whoever waited for a client would wait for five at least.
 const END_MAX: Duration = Duration::from_secs(4);
@@ -208,7 +208,7 @@ impl Serving {
         std::fs::write(&settings, text).unwrap();
         let _ = std::fs::remove_file(&notify);
         let manager = UnixDatagram::bind(&notify).unwrap();
-        manager.set_read_timeout(Some(LIMIT)).unwrap();
+        manager.set_read_timeout(Some(START_LIMIT)).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_conclave"))
             .args(["serve", "--config"])
             .arg(settings)

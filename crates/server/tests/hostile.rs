@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use running::{Bystanders, Client, HEADER, Running};
+use running::{Bystanders, Client, HEADER, LIMIT, Running};
 
 /// KiB by which the node may grow while it is mistreated: less than the ten megabytes of which it must keep nothing.
 const GROWTH_MAX: u64 = 8 * 1024;
@@ -29,6 +29,12 @@ const CALM_ROUNDS: usize = 5;
 
 /// Messages that are sent before the first of them is heard.
 const TALK_AT_ONCE: usize = 25;
+
+/// Whoever is ended is heard for half a second more.
+const HEARING_MIN: Duration = Duration::from_millis(400);
+
+/// Far more than it takes.
+const HEARING_TRIES: usize = 10;
 
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
 
@@ -80,16 +86,29 @@ fn strangers_get_the_right_stream_error() {
 #[test]
 fn who_is_ended_is_told_why_whatever_it_had_under_way() {
     let server = Running::start();
+    let heard_out = (0..HEARING_TRIES).find_map(|_| is_heard_out(&server));
+    assert_eq!(heard_out, Some(true), "it is reset, or {HEARING_TRIES} times the machine was too slow to tell");
+}
+
+/// None if all took so long that the server may have closed.
+fn is_heard_out(server: &Running) -> Option<bool> {
     let mut client = server.open();
+    client.tcp.set_read_timeout(Some(LIMIT)).unwrap();
+    let start = Instant::now();
     client.send_bytes(format!("<!-- psst -->{}", " ".repeat(200_000)).as_bytes());
     let mut end = String::new();
-    client.tcp.read_to_string(&mut end).expect("closed, and not reset");
-    assert!(end.contains("restricted-xml") && end.ends_with("</stream:stream>"), "{end}");
-    // It is heard out: whoever was reset learns of it by the second of these at the latest.
-    for _ in 0..20 {
-        client.tcp.write_all(b" ").expect("not reset");
+    let closed = client.tcp.read_to_string(&mut end);
+    // Whoever was reset learns of it by the second of these at the latest.
+    let blank = |_| {
         std::thread::sleep(Duration::from_millis(2));
+        client.tcp.write_all(b" ").is_ok()
+    };
+    let is_well = closed.is_ok() && (0..20).all(blank);
+    if !is_well && start.elapsed() >= HEARING_MIN {
+        return None;
     }
+    assert!(!is_well || end.contains("restricted-xml") && end.ends_with("</stream:stream>"), "{end}");
+    Some(is_well)
 }
 
 #[track_caller]
@@ -219,9 +238,13 @@ fn talk_until_gone(talker: &mut Client) {
     // What is in the system's buffers does not count as read, so it takes some megabytes until the queue is full.
     let line = "x".repeat(16 * 1024);
     let start = Instant::now();
-    for said in 0.. {
-        talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'><body>{said} {line}</body></message>"));
-        let heard = talker.until("</message>");
+    // Several at once: a slow disk, which has each of them alone, is not to be as slow as who reads too slowly.
+    for said in (0..).step_by(TALK_AT_ONCE) {
+        for number in said..said + TALK_AT_ONCE {
+            let body = format!("<body>{number} {line}</body>");
+            talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'>{body}</message>"));
+        }
+        let heard: String = (0..TALK_AT_ONCE).map(|_| talker.until("</message>")).collect();
         if heard.contains("type='unavailable'") && heard.contains("hall@conference.localhost/Deaf") {
             return;
         }
@@ -288,7 +311,7 @@ fn a_client_that_reads_too_slowly_is_told_why_it_is_cut_off() {
     let reader = std::thread::spawn(move || {
         let mut heard = 0;
         while !noticed.load(Ordering::Relaxed) {
-            heard += deaf.sip(32 * 1024);
+            heard += deaf.sip(64 * 1024);
             std::thread::sleep(Duration::from_millis(50));
         }
         (heard, deaf.rest())
@@ -305,19 +328,19 @@ fn a_client_that_reads_too_slowly_is_told_why_it_is_cut_off() {
 
 #[test]
 fn a_client_that_says_nothing_is_sent_away_and_blanks_do_not_help() {
-    let server = Running::start_with(&[("CONCLAVE_UNAUTHENTICATED_SECONDS_MAX", "2")]);
+    let server = Running::start_with(&[("CONCLAVE_UNAUTHENTICATED_SECONDS_MAX", "5")]);
     let mut bystanders = Bystanders::of(&server);
     let start = Instant::now();
     let mut silent = server.connect();
     let mut blank = server.open();
-    while start.elapsed() < Duration::from_millis(1500) {
+    while start.elapsed() < Duration::from_secs(4) {
         blank.send(" ");
         std::thread::sleep(Duration::from_millis(100));
     }
     for client in [&mut silent, &mut blank] {
         assert_ended(client, "too late", "connection-timeout");
     }
-    assert!(start.elapsed() < Duration::from_secs(6), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "it took {:?}", start.elapsed());
     bystanders.still_chat();
 }
 

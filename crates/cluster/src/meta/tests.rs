@@ -206,10 +206,15 @@ fn the_last_node_stays() {
 fn accounts_are_a_part() {
     let mut meta = cluster_of(1);
     let jid = BareJid::parse("romeo@example.org").unwrap();
-    let credentials = Credentials::derive("secret", &[1; 16], 4096).unwrap();
-    let add = || MetaRequest::Account(AccountRequest::Add(jid.clone(), credentials.clone()));
-    assert_eq!(ask(&mut meta, add()), Ok(MetaDone::Account(jid.clone())));
-    assert!(matches!(ask(&mut meta, add()), Err(MetaRefusal::Account(_))));
+    let add = |salt: u8| {
+        let credentials = Credentials::derive("secret", &[salt; 16], 4096).unwrap();
+        MetaRequest::Account(AccountRequest::Add(jid.clone(), credentials))
+    };
+    // The second time whoever asked had not heard of the first.
+    for _ in 0..2 {
+        assert_eq!(ask(&mut meta, add(1)), Ok(MetaDone::Account(jid.clone())));
+    }
+    assert!(matches!(ask(&mut meta, add(2)), Err(MetaRefusal::Account(_))));
     ask(&mut meta, MetaRequest::Account(AccountRequest::Delete(jid.clone()))).unwrap();
     assert!(meta.accounts().credentials(&jid).is_none());
 }

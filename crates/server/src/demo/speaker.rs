@@ -21,8 +21,9 @@ const SPEAKERS: u32 = 3;
 /// The time before something refused is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// How long a node may take to let one in who comes back, before the next one is tried.
-const ENTER_MAX: Duration = Duration::from_secs(3);
+/// How long a node may take to know one who comes back, before the next one is tried. Whoever has asked to be let in waits: the node answers, and to go
+/// then would be seen.
+const LOG_IN_MAX: Duration = Duration::from_secs(3);
 
 /// The room's own presence status for whoever enters it (XEP-0045 §7.2.2).
 const SELF: &str = "110";
@@ -69,10 +70,9 @@ impl Speaker {
             let _broken = self.talk(&mut client).await;
             client = loop {
                 let Some(door) = doors.next() else { return Err(ClientFailure::Closed) };
-                match timeout(ENTER_MAX, self.enter(*door)).await {
-                    Ok(Ok(client)) => break client,
-                    Ok(Err(_)) => sleep(AGAIN).await,
-                    Err(_) => {}
+                match self.enter(*door).await {
+                    Ok(client) => break client,
+                    Err(_) => sleep(AGAIN).await,
                 }
             };
         }
@@ -95,7 +95,8 @@ impl Speaker {
     }
 
     async fn enter(&self, door: SocketAddr) -> Result<Client, ClientFailure> {
-        let mut client = Client::log_in(door, self.account).await?;
+        let late = |_| ClientFailure::Refused(format!("no login within {} s", LOG_IN_MAX.as_secs()));
+        let mut client = timeout(LOG_IN_MAX, Client::log_in(door, self.account)).await.map_err(late)??;
         loop {
             let nothing = Element::new("history", ns::MUC).with("maxstanzas", "0");
             let x = Element::new("x", ns::MUC).with_child(nothing);

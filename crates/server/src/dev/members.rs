@@ -87,14 +87,14 @@ fn new_peers(dev: &Dev) -> io::Result<Vec<SocketAddr>> {
 
 /// A host for one cluster alone, so that nobody takes the port of a node in the moment in which it does not run. On Linux all of 127.0.0.0/8 is
 /// loopback; other systems have one address.
-fn own_host() -> Ipv4Addr {
+pub(crate) fn own_host() -> Ipv4Addr {
     let [high, middle, low, ..] = seed::fresh();
     // The second half is left to others.
     if cfg!(target_os = "linux") { Ipv4Addr::new(127, high & 0x7f, middle, low | 1) } else { Ipv4Addr::LOCALHOST }
 }
 
 /// A port that the system gives to no connection that is made (Linux begins at 32768): a node that was killed must find its own free when it comes back.
-fn free_port(host: Ipv4Addr) -> io::Result<TcpListener> {
+pub(crate) fn free_port(host: Ipv4Addr) -> io::Result<TcpListener> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..PORT_TRIES {
         let [high, low, ..] = seed::fresh();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tonic::service::Routes;
 
 use crate::cluster::governing::reached;
 use crate::cluster::{Cluster, ClusterError, ClusterSettings, ClusterTiming, join, number_of, prepare, raft_dir};
+use crate::dev::members::{free_port, own_host};
 
 pub const SHARDS: u16 = 4;
 
@@ -23,17 +24,14 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 pub struct Trial {
     root: TempDir,
+    /// Its own, so that nobody takes the port of a node that does not run.
+    host: Ipv4Addr,
     addresses: BTreeMap<u32, SocketAddr>,
     nodes: BTreeMap<u32, Cluster>,
     pub invitation_max: Duration,
     pub log_entries_kept: u64,
     /// Who listens elsewhere than it was told to.
     moved: BTreeSet<u32>,
-}
-
-/// A port that is free now, and known before the node starts.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// What a shard's user does at least.
@@ -53,6 +51,7 @@ impl Trial {
     pub fn new() -> Trial {
         Trial {
             root: tempfile::tempdir().unwrap(),
+            host: own_host(),
             addresses: BTreeMap::new(),
             nodes: BTreeMap::new(),
             invitation_max: ClusterTiming::default().invitation_max,
@@ -63,10 +62,17 @@ impl Trial {
 
     pub fn prepared(nodes: u32) -> Trial {
         let mut trial = Trial::new();
-        trial.addresses = (1..=nodes).map(|node| (node, free_address())).collect();
+        let held: Vec<_> = (1..=nodes).map(|_| free_port(trial.host).unwrap()).collect();
+        trial.addresses = (1..=nodes).zip(held.iter().map(|port| port.local_addr().unwrap())).collect();
+        drop(held);
         let dirs: Vec<_> = trial.addresses.iter().map(|(node, address)| (trial.dir(*node), address.to_string())).collect();
         prepare(&dirs, Some(SHARDS)).unwrap();
         trial
+    }
+
+    /// A port that is free now, and known before the node starts.
+    fn free_address(&self) -> SocketAddr {
+        free_port(self.host).unwrap().local_addr().unwrap()
     }
 
     fn dir(&self, node: u32) -> PathBuf {
@@ -108,7 +114,7 @@ impl Trial {
 
     /// A directory with nothing in it.
     pub async fn start_alone(&mut self) {
-        let address = free_address();
+        let address = self.free_address();
         crate::cluster::init(&self.dir(1), None, None, Some(address.to_string())).unwrap();
         self.addresses.insert(1, address);
         self.start(1).await;
@@ -127,7 +133,7 @@ impl Trial {
 
     /// From its next start on it is at another address.
     pub fn moves(&mut self, node: u32) {
-        self.addresses.insert(node, free_address());
+        self.addresses.insert(node, self.free_address());
         self.moved.insert(node);
     }
 
@@ -151,7 +157,7 @@ impl Trial {
     }
 
     pub async fn join(&mut self, node: u32) {
-        let address = free_address();
+        let address = self.free_address();
         let token = self.node(1).invite(address.to_string()).await.unwrap();
         assert_eq!(token.node(), node);
         join(&self.dir(node), &token.to_string()).unwrap();
