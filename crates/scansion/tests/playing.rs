@@ -18,18 +18,25 @@ fn script(steps: &str) -> Script {
     Script::parse(Path::new("t.scs"), &format!("{HEAD}{steps}")).expect("a script")
 }
 
+/// As long as any answer may take.
 fn options(fake: &Fake) -> Options {
-    let short = Duration::from_millis(300);
-    Options { targets: fake.targets.clone(), timeout: short, silence: short / 3, ..Options::default() }
+    let silence = Duration::from_millis(300);
+    Options { targets: fake.targets.clone(), timeout: Duration::from_secs(20), silence, ..Options::default() }
+}
+
+/// Where something is waited for that never comes.
+fn impatient(fake: &Fake) -> Options {
+    Options { timeout: Duration::from_secs(1), ..options(fake) }
 }
 
 async fn played(lines: Lines, steps: &str) -> Outcome {
     let fake = Fake::start(lines).await;
-    play(&script(steps), &options(&fake)).await.expect("no .extra file")
+    play(&script(steps), &impatient(&fake)).await.expect("no .extra file")
 }
 
 async fn assert_passes(lines: Lines, steps: &str) {
-    let outcome = played(lines, steps).await;
+    let fake = Fake::start(lines).await;
+    let outcome = play(&script(steps), &options(&fake)).await.expect("no .extra file");
     assert!(outcome.passed(), "{outcome}");
 }
 
@@ -64,7 +71,7 @@ async fn a_stanza_that_does_not_come_fails_with_a_report() {
             FAIL  t.scs (Mara asks)
             t.scs:14: step 3: `Mara receives:`
               the expected stanza did not come
-              within 300 ms
+              within 1000 ms
               expected:
                 <message id='3' type='chat'>
                   <body>No</body>
@@ -91,7 +98,7 @@ async fn nothing_at_all_fails_too() {
             FAIL  t.scs (Mara asks)
             t.scs:12: step 2: `Mara receives:`
               the expected stanza did not come
-              within 300 ms
+              within 1000 ms
               expected:
                 <message/>
               Mara received nothing since the last match
@@ -104,7 +111,7 @@ async fn nothing_at_all_fails_too() {
 async fn the_wrong_order_passes_only_if_order_is_given_up() {
     let fake = Fake::start(THREE).await;
     let script = script(&format!("{ASK}Mara receives:\n\t<message id='3'/>\nMara receives:\n\t<message id='1'/>\n"));
-    let ordered = play(&script, &options(&fake)).await.expect("played");
+    let ordered = play(&script, &impatient(&fake)).await.expect("played");
     assert!(matches!(ordered.failure.expect("a failure").reason, Reason::NotReceived { line: 16, .. }));
     let unordered = play(&script, &Options { unordered: true, ..options(&fake) }).await.expect("played");
     assert!(unordered.passed(), "{unordered}");
@@ -115,7 +122,7 @@ async fn one_stanza_satisfies_one_step() {
     for unordered in [false, true] {
         let fake = Fake::start(THREE).await;
         let script = script(&format!("{ASK}Mara receives:\n\t<presence/>\nMara receives:\n\t<presence/>\n"));
-        let outcome = play(&script, &Options { unordered, ..options(&fake) }).await.expect("played");
+        let outcome = play(&script, &Options { unordered, ..impatient(&fake) }).await.expect("played");
         assert!(!outcome.passed());
     }
 }
@@ -140,7 +147,7 @@ async fn sending_after_leaving_is_ignored_and_before_coming_is_not() {
 async fn every_client_closes_its_stream_in_the_end() {
     for steps in ["Oren connects\n", "Oren connects\nMara receives:\n\t<message/>\n"] {
         let fake = Fake::start(&[]).await;
-        play(&script(steps), &options(&fake)).await.expect("played");
+        play(&script(steps), &impatient(&fake)).await.expect("played");
         assert_eq!(fake.heard(), ["mara: closed", "oren: closed"], "{steps}");
     }
 }
@@ -158,8 +165,8 @@ async fn a_stream_that_the_server_closes_is_not_waited_for() {
     let lines: Lines =
         &[("id='ask'", "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>")];
     let fake = Fake::start(lines).await;
-    let patient = Options { timeout: Duration::from_secs(60), ..options(&fake) };
-    let outcome = play(&script(&format!("{ASK}Mara receives:\n\t<message/>\n")), &patient).await.expect("played").to_string();
+    let outcome =
+        play(&script(&format!("{ASK}Mara receives:\n\t<message/>\n")), &options(&fake)).await.expect("played").to_string();
     assert!(outcome.contains("because the server closed the stream"), "{outcome}");
     assert!(outcome.contains("<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"), "{outcome}");
 }
@@ -309,6 +316,7 @@ async fn exact_sees_what_comes_behind_the_last_step() {
 
 #[tokio::test]
 async fn exact_fails_if_pings_are_not_answered() {
-    let outcome = exactly(&[("NO PINGS", "")], ASK, None).await.to_string();
+    let fake = Fake::start(&[("NO PINGS", "")]).await;
+    let outcome = play(&script(ASK), &Options { exact: true, ..impatient(&fake) }).await.expect("played").to_string();
     assert!(outcome.contains("Mara sent a ping to hall@conference.one.example in order to see"), "{outcome}");
 }

@@ -233,18 +233,17 @@ fn bad_stanzas_get_the_right_stanza_error() {
     bystanders.still_chat();
 }
 
-/// Talks until the deaf one is shown to have left.
-fn talk_until_gone(talker: &mut Client) {
+/// Says so many things before it listens, again and again, until the deaf one is shown to have left.
+fn talk_until_gone(talker: &mut Client, at_once: usize) {
     // What is in the system's buffers does not count as read, so it takes some megabytes until the queue is full.
     let line = "x".repeat(16 * 1024);
     let start = Instant::now();
-    // Several at once: a slow disk, which has each of them alone, is not to be as slow as who reads too slowly.
-    for said in (0..).step_by(TALK_AT_ONCE) {
-        for number in said..said + TALK_AT_ONCE {
+    for said in (0..).step_by(at_once) {
+        for number in said..said + at_once {
             let body = format!("<body>{number} {line}</body>");
             talker.send(&format!("<message type='groupchat' to='hall@conference.localhost'>{body}</message>"));
         }
-        let heard: String = (0..TALK_AT_ONCE).map(|_| talker.until("</message>")).collect();
+        let heard: String = (0..at_once).map(|_| talker.until("</message>")).collect();
         if heard.contains("type='unavailable'") && heard.contains("hall@conference.localhost/Deaf") {
             return;
         }
@@ -296,7 +295,7 @@ fn a_client_that_never_reads_is_cut_off_and_its_room_goes_on() {
     let mut both = hall(&server);
     let before = talk_until_memory_is_flat(&server, &mut both);
     let (mut talker, mut deaf) = both;
-    talk_until_gone(&mut talker);
+    talk_until_gone(&mut talker, 1);
     talker.say("hall", "and on it goes");
     assert_flat(&server, before);
     assert!(deaf.rest().contains("<body>0 x"), "what was sent before is there");
@@ -316,7 +315,8 @@ fn a_client_that_reads_too_slowly_is_told_why_it_is_cut_off() {
         }
         (heard, deaf.rest())
     });
-    talk_until_gone(&mut talker);
+    // A slow disk that had each of them alone would be as slow as the reader.
+    talk_until_gone(&mut talker, TALK_AT_ONCE);
     gone.store(true, Ordering::Relaxed);
     let (heard, end) = reader.join().unwrap();
     assert!(
