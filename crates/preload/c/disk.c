@@ -7,9 +7,11 @@
 //   FORGETFUL_DIR            only files at or below this directory; must exist
 //   FORGETFUL_JOURNAL        the journal; <journal>.aside/ keeps removed files (same file system), <journal>.hit tells which fault was met
 //   FORGETFUL_CONTROL        orders that can change while the process runs: struct control of faults.h. What it says is one of
-//     fail                     call[@part]:nth:ERROR    from the nth such call on, all of them fail; part: only files with this in their path
+//     fail                     call[@part]:nth:ERROR[:once]  from the nth such call on, all of them fail, or this one alone; part: only files
+//                              with this in their path
 //     lie                      call[@part]              such syncs answer 0 and keep nothing
 //     slow_sync_ms             each sync waits so long first
+//     slow_fail_ms             each call that fails says so only after this time, as the disks do that try again first
 //
 // Calls by name: write, grow (a write that makes the file longer), read, truncate, fallocate, fsync, fdatasync, sync (both), syncdir, range
 // (sync_file_range), create, mkdir, rename, link, unlink, space (all that takes room: grow, fallocate, create, mkdir, link).
@@ -85,7 +87,7 @@ static int opened(int at, const char *path, int flags, mode_t mode) {
     if (!before && (flags & O_CREAT)) created(full, st.st_ino, 0);
   }
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return fd;
 }
 
@@ -124,11 +126,11 @@ static ssize_t written(int fd, const struct iovec *parts, int count, off64_t off
     if (n >= 0 && (flags & (O_SYNC | O_DSYNC))) now_synced(st.st_ino, journal_len);
   } else {
     // A pipe or a socket may wait: not under the lock.
-    pthread_mutex_unlock(&lock);
+    leave();
     return offset < 0 ? syscall(SYS_writev, fd, parts, count) : syscall(SYS_pwritev, fd, parts, count, offset, 0L);
   }
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return n;
 }
 
@@ -144,7 +146,7 @@ ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t
   struct stat st;
   pthread_mutex_lock(&lock);
   struct file *file = known(out, &st);
-  pthread_mutex_unlock(&lock);
+  leave();
   if (!file) return syscall(SYS_copy_file_range, in, in_at, out, out_at, n, flags);
   errno = ENOSYS;
   return -1;
@@ -153,7 +155,7 @@ ssize_t sendfile64(int out, int in, off64_t *at, size_t n) {
   struct stat st;
   pthread_mutex_lock(&lock);
   struct file *file = known(out, &st);
-  pthread_mutex_unlock(&lock);
+  leave();
   if (!file) return syscall(SYS_sendfile, out, in, at, n);
   errno = ENOSYS;
   return -1;
@@ -169,7 +171,7 @@ static int unreadable(int fd) {
   pthread_mutex_lock(&lock);
   struct file *file = known(fd, &st);
   int fails = file && faulty("read", file->path);
-  pthread_mutex_unlock(&lock);
+  leave();
   return fails;
 }
 
@@ -191,7 +193,7 @@ static int truncated(int fd, off64_t length) {
   }
   rc = syscall(SYS_ftruncate, fd, length);
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int ftruncate(int fd, off_t length) { return truncated(fd, length); }
@@ -218,7 +220,7 @@ static int allocated(int fd, int mode, off64_t offset, off64_t length) {
   }
   rc = syscall(SYS_fallocate, fd, mode, offset, length);
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int fallocate(int fd, int mode, off_t offset, off_t length) { return allocated(fd, mode, offset, length); }
@@ -236,12 +238,11 @@ static int synced(int fd, const char *call, long number) {
   int fails = file && faulty(S_ISDIR(st.st_mode) ? "syncdir" : call, file->path);
   int lies = file && !fails && concerns(&lie, S_ISDIR(st.st_mode) ? "syncdir" : call, file->path);
   int error = errno;
-  pthread_mutex_unlock(&lock);
+  leave();
   long slow_sync_ms = control ? control->slow_sync_ms : 0;
   if (file && slow_sync_ms) {
     __atomic_fetch_add(&control->slowed, 1, __ATOMIC_RELAXED);
-    struct timespec wait = {slow_sync_ms / 1000, slow_sync_ms % 1000 * 1000000};
-    nanosleep(&wait, NULL);
+    wait_ms(slow_sync_ms);
   }
   if (fails) {
     errno = error;
@@ -252,7 +253,7 @@ static int synced(int fd, const char *call, long number) {
   if (rc == 0 && file) {
     pthread_mutex_lock(&lock);
     now_synced(st.st_ino, upto);
-    pthread_mutex_unlock(&lock);
+    leave();
   }
   return rc;
 }
@@ -264,7 +265,7 @@ int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
   struct file *file = known(fd, &st);
   int fails = file && faulty("range", file->path);
   int error = errno;
-  pthread_mutex_unlock(&lock);
+  leave();
   if (fails) {
     errno = error;
     return -1;
@@ -288,7 +289,7 @@ static int renamed(int from_at, const char *from, int to_at, const char *to, uns
   rc = syscall(SYS_renameat2, from_at, from, to_at, to, flags);
   if (rc == 0 && record.inode) follow(record.inode, new);
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int rename(const char *from, const char *to) { return renamed(AT_FDCWD, from, AT_FDCWD, to, 0); }
@@ -301,7 +302,7 @@ static int linked(int from_at, const char *from, int to_at, const char *to, int 
   pthread_mutex_lock(&lock);
   int rc = faulty("link", full + dir_len) ? -1 : syscall(SYS_linkat, from_at, from, to_at, to, flags);
   if (rc == 0) created(full, inode_of(full, NULL), LINKED);
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int link(const char *from, const char *to) { return linked(AT_FDCWD, from, AT_FDCWD, to, 0); }
@@ -316,7 +317,7 @@ static int unlinked(int at, const char *path, int flags) {
   before_remove(full, 0);
   rc = syscall(SYS_unlinkat, at, path, flags);
 out:
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int unlink(const char *path) { return unlinked(AT_FDCWD, path, 0); }
@@ -329,7 +330,7 @@ static int made(int at, const char *path, mode_t mode) {
   pthread_mutex_lock(&lock);
   int rc = faulty("mkdir", full + dir_len) ? -1 : syscall(SYS_mkdirat, at, path, mode);
   if (rc == 0) created(full, inode_of(full, NULL), DIRECTORY);
-  pthread_mutex_unlock(&lock);
+  leave();
   return rc;
 }
 int mkdir(const char *path, mode_t mode) { return made(AT_FDCWD, path, mode); }

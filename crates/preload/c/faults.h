@@ -4,7 +4,7 @@
 struct order {
   char call[32], part[256];
   long nth, count;
-  int error;
+  int error, once;
   int met;
 };
 static struct order fail, lie;
@@ -12,7 +12,7 @@ static struct order fail, lie;
 // Orders that come while the process runs, in a file that is mapped. `told` counts them: whoever writes it raises it last. The rest is counted here.
 struct control {
   volatile uint64_t told;
-  volatile int64_t slow_sync_ms;
+  volatile int64_t slow_sync_ms, slow_fail_ms;
   uint64_t slowed, failed;
   char fail[512], lie[512];
 };
@@ -34,11 +34,12 @@ static void parse_order(struct order *order, const char *text, int with_error) {
   call = strsep(&rest, ":");
   if (with_error) {
     nth = strsep(&rest, ":");
-    error = rest;
-    if (!nth || !error) {
-      dprintf(2, "forgetful: call[@part]:nth:ERROR is wanted, not %s\n", text);
+    error = strsep(&rest, ":");
+    if (!nth || !error || (rest && strcmp(rest, "once"))) {
+      dprintf(2, "forgetful: call[@part]:nth:ERROR[:once] is wanted, not %s\n", text);
       _exit(99);
     }
+    order->once = rest != NULL;
     order->nth = atol(nth);
     order->error = parse_error(error);
   }
@@ -77,9 +78,26 @@ static int concerns(const struct order *order, const char *call, const char *pat
          (!strcmp(order->call, "space") && among(call, takes));
 }
 
+static void wait_ms(long ms) {
+  struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&wait, NULL);
+}
+
+// This thread has a failure to tell.
+static __thread int failing;
+
+// Gives the lock back. Who has to say that it failed waits only then: others go on meanwhile.
+static void leave(void) {
+  int error = errno;
+  pthread_mutex_unlock(&lock);
+  if (failing && control) wait_ms(control->slow_fail_ms);
+  failing = 0;
+  errno = error;
+}
+
 // Whether this call has to fail; errno is set then. `path` is below `dir`.
 static int faulty(const char *call, const char *path) {
-  if (!concerns(&fail, call, path) || ++fail.count < fail.nth) return 0;
+  if (!concerns(&fail, call, path) || ++fail.count < fail.nth || (fail.once && fail.met)) return 0;
   if (control) control->failed++;
   if (!fail.met) {
     char hit[PATH_MAX + 8], line[PATH_MAX + 64];
@@ -90,6 +108,7 @@ static int faulty(const char *call, const char *path) {
     if (fd < 0 || syscall(SYS_write, fd, line, n) != n) die("the fault cannot be noted");
     syscall(SYS_close, fd);
   }
+  failing = 1;
   errno = fail.error;
   return 1;
 }

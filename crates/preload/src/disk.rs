@@ -19,22 +19,25 @@ const TEXT_BYTES: usize = 512;
 
 /// Places in the control file: `struct control` of `c/faults.h`.
 const TOLD_AT: u64 = 0;
-const SLOW_AT: u64 = 8;
-const SLOWED_AT: u64 = 16;
-const FAILED_AT: u64 = 24;
-const FAIL_AT: u64 = 32;
+const SLOW_SYNC_AT: u64 = 8;
+const SLOW_FAIL_AT: u64 = 16;
+const SLOWED_AT: u64 = 24;
+const FAILED_AT: u64 = 32;
+const FAIL_AT: u64 = 40;
 const LIE_AT: u64 = FAIL_AT + TEXT_BYTES as u64;
 const CONTROL_BYTES: u64 = LIE_AT + TEXT_BYTES as u64;
 
 /// What the library is told. The grammar stands at the head of `c/disk.c`.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    /// `call[@part]:nth:ERROR`
+    /// `call[@part]:nth:ERROR[:once]`
     pub fail: Option<String>,
     /// `call[@part]`
     pub lie: Option<String>,
     /// Milliseconds before each sync.
     pub slow_sync_ms: Option<u64>,
+    /// Milliseconds until a call that fails says so.
+    pub slow_fail_ms: Option<u64>,
 }
 
 impl Orders {
@@ -98,8 +101,10 @@ impl Disk {
     pub fn order(&self, orders: &Orders) -> io::Result<()> {
         let _ = fs::remove_file(self.hit_file());
         let control = OpenOptions::new().read(true).write(true).open(self.control())?;
-        let slow = i64::try_from(orders.slow_sync_ms.unwrap_or(0)).unwrap_or(i64::MAX);
-        control.write_all_at(&slow.to_ne_bytes(), SLOW_AT)?;
+        for (ms, at) in [(orders.slow_sync_ms, SLOW_SYNC_AT), (orders.slow_fail_ms, SLOW_FAIL_AT)] {
+            let ms = i64::try_from(ms.unwrap_or(0)).unwrap_or(i64::MAX);
+            control.write_all_at(&ms.to_ne_bytes(), at)?;
+        }
         for (text, at) in [(&orders.fail, FAIL_AT), (&orders.lie, LIE_AT)] {
             control.write_all_at(&padded(text.as_deref().unwrap_or_default())?, at)?;
         }

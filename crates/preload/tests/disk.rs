@@ -201,6 +201,7 @@ fn from_the_nth_call_on_all_fail() {
         // A disk that is full takes what it has room for already.
         ("space:1:ENOSPC", "write old 0 1\nappend old x\ncreate new", format!("ok {ENOSPC} {ENOSPC}"), Some("grow 1 /old")),
         ("read@old:1:EIO", "write old 0 1\nread old\nread sub", format!("ok {EIO} ok"), Some("read 1 /old")),
+        ("write:2:EIO:once", "write old 0 1\nwrite old 0 2\nwrite old 0 3", format!("ok {EIO} ok"), Some("write 2 /old")),
         ("write:9:EIO", "write old 0 1", "ok".to_owned(), None),
     ] {
         let trial = try_out(script, &Orders::fail(order));

@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::store::Shared;
+use super::writer::Writer;
 use super::{Change, StateError, StateHash};
 use crate::fatal;
 
@@ -88,33 +89,33 @@ pub(super) fn run(shared: &Shared) {
 
 /// Saves everything that waits. What waits is taken under the writer's lock, so that a replacement can drop what it makes obsolete.
 fn save_waiting(shared: &Shared) {
+    // Out here: if they cannot be saved, nobody hears of it before the process ends, not even that `done` is gone.
+    let mut taken = BTreeMap::new();
     let saved = shared.live("save a checkpoint to", |writer| {
-        let mut done = Vec::new();
-        for (group, checkpoint) in shared.queue.take() {
-            match writer.head(group) {
-                Some(head) if checkpoint.index < head.index => {
-                    tracing::error!(
-                        group,
-                        index = checkpoint.index,
-                        stored = head.index,
-                        "a checkpoint leads back; it is dropped"
-                    );
-                    continue;
-                }
-                _ => writer.save(group, checkpoint.index, checkpoint.note, checkpoint.changes)?,
-            }
-            done.push((group, checkpoint.done));
+        taken = shared.queue.take();
+        taken.retain(|group, checkpoint| !leads_back(writer, *group, checkpoint));
+        for (group, checkpoint) in &mut taken {
+            writer.save(*group, checkpoint.index, checkpoint.note.clone(), std::mem::take(&mut checkpoint.changes))?;
         }
         writer.sync()?;
-        let mut summaries = shared.summaries();
-        let heads = done.into_iter().filter_map(|(group, done)| Some((group, writer.head(group)?, done)));
-        Ok(heads
-            .map(|(group, head, done)| {
-                summaries.insert(group, (head.index, head.hash));
-                (head.hash, done)
-            })
-            .collect::<Vec<_>>())
+        let heads = taken.keys().filter_map(|group| Some((*group, writer.head(*group)?)));
+        let saved: BTreeMap<u32, (u64, StateHash)> = heads.map(|(group, head)| (group, (head.index, head.hash))).collect();
+        shared.summaries().extend(&saved);
+        Ok(saved)
     });
     // An error here is that the database was closed; then nobody waits for its checkpoints.
-    saved.into_iter().flatten().for_each(|(hash, done)| done(hash));
+    let saved = saved.unwrap_or_default();
+    for (group, checkpoint) in taken {
+        if let Some((_, hash)) = saved.get(&group) {
+            (checkpoint.done)(*hash);
+        }
+    }
+}
+
+fn leads_back(writer: &Writer, group: u32, checkpoint: &Checkpoint) -> bool {
+    let Some(stored) = writer.head(group).map(|head| head.index).filter(|stored| checkpoint.index < *stored) else {
+        return false;
+    };
+    tracing::error!(group, index = checkpoint.index, stored, "a checkpoint leads back; it is dropped");
+    true
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::StateError;
+use super::alarm::Alarm;
 use crate::directory;
 
 /// Memory for pages: values are read at the start only; later what is needed are the leaves that are written. With this, those of a thousand
@@ -23,16 +24,21 @@ pub(super) struct Database {
     sled: Option<sled::Db>,
     /// The same file that sled writes: its flush leaves to the operating system when the disk has it.
     file: File,
+    /// Until sled has closed.
+    _alarm: Alarm,
 }
 
 impl Database {
     /// Opens the database in this directory, and creates it when it is absent.
     pub(super) fn open(path: &Path) -> Result<Database, StateError> {
         directory::make(path).map_err(StateError::io(path, "create"))?;
-        let sled = open_sled(path)?;
+        // Every write is flushed here, so nothing needs to be flushed behind our back.
+        let settings = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None).use_compression(false);
+        let alarm = Alarm::raise(path, settings.clone())?;
+        let sled = open_sled(path, &settings)?;
         let file = path.join("db");
         let file = File::open(&file).map_err(StateError::io(&file, "open"))?;
-        let database = Database { path: path.to_owned(), sled: Some(sled), file };
+        let database = Database { path: path.to_owned(), sled: Some(sled), file, _alarm: alarm };
         database.sync()?;
         database.sync_names()?;
         Ok(database)
@@ -115,20 +121,18 @@ pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, StateErro
     })
 }
 
-fn open_sled(path: &Path) -> Result<sled::Db, StateError> {
+fn open_sled(path: &Path, settings: &sled::Config) -> Result<sled::Db, StateError> {
     let started = Instant::now();
     loop {
-        match try_open(path) {
+        match try_open(path, settings) {
             Err(StateError::Held { .. }) if started.elapsed() < HELD_MAX => std::thread::sleep(Duration::from_millis(20)),
             opened => return opened,
         }
     }
 }
 
-fn try_open(path: &Path) -> Result<sled::Db, StateError> {
-    // Every write is flushed here, so nothing needs to be flushed behind our back.
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None).use_compression(false);
-    match guarded(path, || Ok(config.open()))? {
+fn try_open(path: &Path, settings: &sled::Config) -> Result<sled::Db, StateError> {
+    match guarded(path, || Ok(settings.open()))? {
         Ok(sled) => Ok(sled),
         Err(sled::Error::Io(cause)) if cause.to_string().contains("could not acquire lock") => {
             Err(StateError::Held { path: path.to_owned() })

@@ -4,6 +4,7 @@
 //! checkpoint, so that the log before that can go. A fault of it therefore costs a rebuild, from the log or from a peer, and never a change;
 //! but it must be seen. Hence a checksum on every record, a count and a hash over each group, and, beside the database, how often it was written.
 
+mod alarm;
 mod block;
 mod checkpoint;
 mod database;
