@@ -37,7 +37,7 @@ fn watch(path: &Path, settings: &sled::Config, end: &Receiver<Infallible>) {
         if let Some(error) = noted {
             fatal::stop(path, "write", &error);
         }
-        // Hidden in sled's documentation, but the version is fixed; and it is set by writes alone.
+        // Hidden in sled's documentation, but the version is fixed; and it is set only when the file could not be changed.
         noted = settings.global_error().err();
     }
 }

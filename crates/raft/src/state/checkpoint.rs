@@ -103,8 +103,11 @@ fn save_waiting(shared: &Shared) {
         shared.summaries().extend(&saved);
         Ok(saved)
     });
-    // An error here is that the database was closed; then nobody waits for its checkpoints.
-    let saved = saved.unwrap_or_default();
+    let Ok(saved) = saved else {
+        // The database was closed; then nobody waits for its checkpoints.
+        drop(shared.queue.take());
+        return;
+    };
     for (group, checkpoint) in taken {
         if let Some((_, hash)) = saved.get(&group) {
             (checkpoint.done)(*hash);

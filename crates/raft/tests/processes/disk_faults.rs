@@ -1,6 +1,7 @@
 //! Writes and syncs that fail, at each call site: the process ends and names the file, and nothing that it acknowledged is missing afterwards.
 //!
-//! Call sites are counted by the calls themselves: the first one fails, the second one, and so on until a run meets none. The short form takes a sample.
+//! Call sites are counted by the calls themselves: the first one fails, the second one, and so on until a run meets none. Where there are many, the
+//! short form takes a sample.
 //!
 //! The long form, some minutes: `CONCLAVE_EVERY_CALL=1 cargo test -p conclave-raft --test processes disk_faults::`
 
@@ -19,7 +20,7 @@ const APPENDS: u64 = 60;
 /// From here on a run meets none, or the count is wrong.
 const CALLS_MAX: u64 = 3000;
 
-/// How long a disk tries again before it gives up, in milliseconds: longer than anything else takes.
+/// How long a disk tries again before it gives up, in milliseconds: by then whoever waits for the write is asleep, as a rule.
 const LATE_MS: u64 = 300;
 
 const EIO: (&str, i32) = ("EIO", 5);
@@ -63,25 +64,14 @@ fn failing_names() {
     }
 }
 
-/// Sled writes with threads of its own, and whoever waits for them sleeps already when this one fails.
-#[test]
-fn failing_writes_of_the_state_that_take_their_time() {
-    for nth in 1..40 {
-        let order = format!("write@/state/db:{nth}:ENOSPC");
-        let Some((ended, hit)) = run(Orders { slow_fail_ms: Some(300), ..Orders::fail(&order) }) else {
-            println!("less than {nth}");
-            return;
-        };
-        println!("{nth} {hit} {ended:?}");
-    }
-}
-
 /// A sector of the state's database cannot be written, which the disk says late. Sled writes with threads of its own, and does not tell whoever waits
 /// for them already.
 #[test]
 fn a_bad_sector_of_the_state() {
     let late = |order: String| Orders { slow_fail_ms: Some(LATE_MS), ..Orders::fail(&order) };
-    each_of((1..CALLS_MAX).map(|nth| late(format!("write@/state/db:{nth}:EIO:once"))), EIO.1);
+    let said = each_of((1..CALLS_MAX).map(|nth| late(format!("write@/state/db:{nth}:EIO:once"))), EIO.1);
+    // Who waits in vain cannot say that no checkpoint was saved.
+    assert!(said.iter().any(|said| said.contains("conclave: could not write ")), "{said:?}");
 }
 
 /// Fails this call, each in turn, on a node that is alone, until a run meets none.
@@ -89,13 +79,14 @@ fn each_call(call: &str, (error, number): (&str, i32)) {
     each_of(calls().into_iter().map(|nth| Orders::fail(&format!("{call}:{nth}:{error}"))), number);
 }
 
-/// Gives each of these orders to a node that is alone, until a run meets none. `number`: of the error.
-fn each_of(all: impl Iterator<Item = Orders>, number: i32) {
+/// Gives each of these orders to a node that is alone, until a run meets none. `number`: of the error. What the nodes said at their ends.
+fn each_of(all: impl Iterator<Item = Orders>, number: i32) -> Vec<String> {
+    let mut said = Vec::new();
     for orders in all {
         let order = orders.fail.clone().expect("something fails");
         let Some((ended, hit)) = run(orders) else {
             println!("{order}: a run makes fewer");
-            return;
+            return said;
         };
         println!("{order}: {hit}");
         assert_eq!(ended.code, Some(EXIT_IO), "{order}, {hit}: {}", ended.said);
@@ -104,6 +95,7 @@ fn each_of(all: impl Iterator<Item = Orders>, number: i32) {
         assert!(named && ended.said.contains("/node-1"), "{order}, {hit}: {}", ended.said);
         // The disk has the only word: a group that hears of it would end the process as well, with another code.
         assert!(!ended.said.contains("group 1: "), "{order}, {hit}: {}", ended.said);
+        said.push(ended.said);
     }
     panic!("{CALLS_MAX} calls are not enough")
 }
